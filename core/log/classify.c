@@ -1,0 +1,152 @@
+/*
+ * classify.c: torn or rotten?
+ *
+ * How: p is where the next group is due. A write that was cut off has reached some of its sectors and not the
+ * others, and the others still show the zeros that were there before. So a tear is recognized by a
+ * sector that is zero on the group's part of it, and damage by its absence: FORMAT.md proves that
+ * every sector of a written group shows something.
+ *
+ * The scan for later headers (rule 2) looks at every multiple of 8, past zeros and past lengths
+ * that cannot be trusted. The salt makes nearly every candidate fail at its first four bytes.
+ */
+#include "log/classify.h"
+
+/* What is known about the group at p. */
+typedef struct suspect {
+    uint32_t p;
+    bool valid;   /* its header */
+    uint64_t end; /* of the group when it is, else of the header */
+    tl_group_header header;
+} suspect;
+
+static int look_at(tl_walk *walk, suspect *out) {
+    const uint8_t *data = NULL;
+    size_t len = 0;
+    uint32_t p = walk->end;
+    *out = (suspect){.p = p, .end = (uint64_t)p + TL_GROUP_HEADER_BYTES};
+    int rc = tl_scan_get(&walk->scan, p, TL_GROUP_HEADER_BYTES, &data, &len);
+    if (rc == 0 && len == TL_GROUP_HEADER_BYTES &&
+        tl_group_header_decode(data, walk->segment, walk->header.salt, p, &out->header)) {
+        out->valid = true;
+        out->end += out->header.body_bytes;
+    }
+    return rc;
+}
+
+/* Rule 2: the first valid header at or after `from`; the file's size when there is none. */
+static int find_header(tl_walk *walk, uint64_t from, uint64_t *out_offset) {
+    tl_scan *scan = &walk->scan;
+    *out_offset = scan->size;
+    uint64_t at = from;
+    while (at + TL_GROUP_HEADER_BYTES <= scan->size) {
+        const uint8_t *data = NULL;
+        size_t len = 0;
+        int rc = tl_scan_get(scan, at, TL_STRETCH_BYTES_MIN, &data, &len);
+        if (rc != 0 || len < TL_GROUP_HEADER_BYTES) {
+            return rc;
+        }
+        for (size_t i = 0; i + TL_GROUP_HEADER_BYTES <= len; i += TL_GROUP_ALIGN) {
+            tl_group_header header;
+            if (tl_group_header_decode(data + i, walk->segment, walk->header.salt,
+                                       (uint32_t)(at + i), &header)) {
+                *out_offset = at + i;
+                return 0;
+            }
+        }
+        at += (len - TL_GROUP_HEADER_BYTES) / TL_GROUP_ALIGN * TL_GROUP_ALIGN + TL_GROUP_ALIGN;
+    }
+    return 0;
+}
+
+/* Is [from, to) there, and all zero? */
+static int is_zero(tl_scan *scan, uint64_t from, uint64_t to, bool *out_zero) {
+    uint64_t found = to;
+    int rc = tl_scan_first_nonzero(scan, from, to, &found);
+    *out_zero = rc == 0 && found == to && to <= scan->size;
+    return rc;
+}
+
+static uint64_t sector_end(uint64_t offset) {
+    return (offset / TL_SECTOR_BYTES + 1) * TL_SECTOR_BYTES;
+}
+
+/* Rule 4, the header is valid: a sector of the group's extent is missing, and nothing lies behind.
+ */
+static int torn_body(tl_walk *walk, const suspect *s, bool *out_torn) {
+    bool missing = false;
+    int rc = 0;
+    for (uint64_t at = s->p; at < s->end && !missing && rc == 0; at = sector_end(at)) {
+        uint64_t to = sector_end(at) < s->end ? sector_end(at) : s->end;
+        rc = is_zero(&walk->scan, at, to, &missing);
+    }
+    if (rc == 0 && missing) {
+        return is_zero(&walk->scan, s->end, walk->scan.size, out_torn);
+    }
+    *out_torn = false;
+    return rc;
+}
+
+/* Rule 4, the header is not valid: one of the sectors that it lies in is missing. */
+static int torn_header(tl_walk *walk, const suspect *s, bool *out_torn) {
+    uint64_t first_end = sector_end(s->p);
+    int rc = is_zero(&walk->scan, s->p, first_end, out_torn);
+    if (rc == 0 && !*out_torn && s->end > first_end) {
+        rc = is_zero(&walk->scan, first_end, first_end + TL_SECTOR_BYTES, out_torn);
+    }
+    return rc;
+}
+
+/* Rules 2 to 4, when something that is not zero lies at `first` and nowhere before it. */
+static int judge_bytes(tl_walk *walk, const suspect *s, uint64_t first, tl_judgement *j) {
+    uint64_t later = 0;
+    int rc = find_header(walk, s->valid ? s->end : (uint64_t)s->p + TL_GROUP_ALIGN, &later);
+    if (rc == 0 && later < walk->scan.size) {
+        j->verdict = TL_VERDICT_PROVEN;
+        tl_defect_set(&j->defect, walk->segment, walk->end,
+                      "damage before the valid group at offset %llu", (unsigned long long)later);
+        return 0;
+    }
+    bool torn = false;
+    if (rc == 0) {
+        rc = s->valid ? torn_body(walk, s, &torn) : torn_header(walk, s, &torn);
+    }
+    if (rc == 0 && torn) {
+        j->verdict = TL_VERDICT_TORN;
+        j->from = first;
+        rc = tl_scan_nonzero_end(&walk->scan, first, &j->to);
+    }
+    return rc;
+}
+
+int tl_classify(tl_walk *walk, tl_judgement *out_judgement) {
+    assert(!walk->sealed);
+    assert(walk->end >= TL_FIRST_GROUP);
+    suspect s;
+    tl_judgement j = {.verdict = TL_VERDICT_ROTTEN, .defect = walk->defect};
+    int rc = look_at(walk, &s);
+    if (rc != 0) {
+        return rc;
+    }
+    uint64_t space = walk->space;
+    if (s.valid && s.header.space_end > space) {
+        space = s.header.space_end;
+    }
+    if (walk->scan.size < space) {
+        j.verdict = TL_VERDICT_SHORT;
+        tl_defect_set(&j.defect, walk->segment, walk->scan.size,
+                      "the file ends here, and was %llu bytes long", (unsigned long long)space);
+        *out_judgement = j;
+        return 0;
+    }
+    uint64_t first = 0;
+    rc = tl_scan_first_nonzero(&walk->scan, s.p, walk->scan.size, &first);
+    if (rc == 0 && first == walk->scan.size) {
+        j.verdict = TL_VERDICT_END;
+    } else if (rc == 0) {
+        rc = judge_bytes(walk, &s, first, &j);
+    }
+    if (rc == 0) {
+        *out_judgement = j;
+    }
+    return rc;
+}
