@@ -80,7 +80,8 @@ enum { TALEA_TXID_TEXT_BYTES = 37 };    /* 8-4-4-4-12 + NUL */
 enum { TALEA_DECIMAL_TEXT_BYTES = 84 }; /* sign, 39 digits, up to 38 leading zeros, point, NUL */
 enum { TALEA_PRECISION_MAX = 38 };
 
-/* Decimal digits with an optional leading '-'; nothing else ("+1", " 1", "1e3", "", "-0" are refused;
+/* Decimal digits with an optional leading '-'; nothing else ("+1", " 1", "1e3", "", "-0" are
+ * refused;
  * "-0" because it is not a number anybody means). false when ill-formed or outside 128 bits. */
 bool talea_amount_parse(const char *text, size_t len, talea_i128 *out_value);
 /* Writes NUL-terminated text; returns its length. */
@@ -88,13 +89,15 @@ size_t talea_amount_format(talea_i128 value, char out[TALEA_AMOUNT_TEXT_BYTES]);
 
 /* Renders minor units with `precision` (0..38) decimals: (100000, 2) -> "1000.00"; zero is never
  * negative. Returns the length. */
-size_t talea_decimal_format(talea_i128 minor, unsigned precision, char out[TALEA_DECIMAL_TEXT_BYTES]);
+size_t talea_decimal_format(talea_i128 minor, unsigned precision,
+                            char out[TALEA_DECIMAL_TEXT_BYTES]);
 /* The inverse: optional '-', digits, optional '.' and at most `precision` decimals that are not
- * zero beyond it ("1.50" with precision 1 is fine, "1.55" is refused). false when ill-formed, inexact or
- * outside 128 bits. */
+ * zero beyond it ("1.50" with precision 1 is fine, "1.55" is refused). false when ill-formed,
+ * inexact or outside 128 bits. */
 bool talea_decimal_parse(const char *text, size_t len, unsigned precision, talea_i128 *out_minor);
 
-/* RFC 3339 UTC with six fractional digits. `micros` must lie in years 0000..9999. Returns the length (27). */
+/* RFC 3339 UTC with six fractional digits. `micros` must lie in years 0000..9999. Returns the
+ * length (27). */
 size_t talea_time_format(int64_t micros, char out[TALEA_TIME_TEXT_BYTES]);
 /* ISO-8601 subset: YYYY-MM-DD[(T| )HH:MM[:SS[.f+]][Z|(+|-)HH:MM]]; digits past microseconds are
  * dropped. Days are checked against the month. false when not of this form. */
@@ -128,14 +131,15 @@ typedef struct talea_options {
 void talea_options_default(talea_options *out_options);
 
 /* Opens a ledger directory, or joins the engine of this process that already has it open (found by
- * the directory's identity; the first opener's tunables stay). Failed books of a joined engine are recovered
- * in place; books are otherwise opened when first touched.
+ * the directory's identity; the first opener's tunables stay). Failed books of a joined engine are
+ * recovered in place; books are otherwise opened when first touched.
  * Errors: NO_LEDGER (rw, ro: does not exist), LOCKED (another process; the message names its pid), BAD_OPTION, IO, NOMEM. */
 talea_code talea_ledger_open(const char *dir, const talea_options *options,
                              talea_ledger **out_ledger, talea_error *err);
 
 /* Releases the handle. The last handle of the process closes the engine: every writer leaves its
- * closing mark, and the lock is released. Views and units of the handle must be gone. NULL is fine. */
+ * closing mark, and the lock is released. Views and units of the handle must be gone. NULL is fine.
+ */
 void talea_ledger_close(talea_ledger *ledger);
 
 /* Absolute path (or the memory name), NUL-terminated, valid while the handle is open. */
@@ -160,7 +164,11 @@ typedef enum talea_kind {
     TALEA_KIND_CLEARING
 } talea_kind;
 
-typedef enum talea_side { TALEA_SIDE_NONE = 0, TALEA_SIDE_DEBIT = 1, TALEA_SIDE_CREDIT = 2 } talea_side;
+typedef enum talea_side {
+    TALEA_SIDE_NONE = 0,
+    TALEA_SIDE_DEBIT = 1,
+    TALEA_SIDE_CREDIT = 2
+} talea_side;
 
 /* The side a kind has unless told otherwise: debit for asset and expense, credit for liability,
  * income and equity, none for clearing. */
@@ -189,8 +197,8 @@ typedef struct talea_account_def {
 
 typedef struct talea_leg {
     talea_text account;
-    talea_text asset; /* optional: when given it must be the account's */
-    talea_side side;  /* debit or credit */
+    talea_text asset;  /* optional: when given it must be the account's */
+    talea_side side;   /* debit or credit */
     talea_i128 amount; /* > 0 */
 } talea_leg;
 
@@ -223,12 +231,14 @@ talea_code talea_unit_add_account(talea_unit *unit, talea_text book, const talea
                                   bool optional, talea_error *err);
 talea_code talea_unit_add_draft(talea_unit *unit, talea_text book, const talea_draft *draft,
                                 bool optional, talea_error *err);
-/* One journal line. Lines of one unit with the same (book, key) form one draft, in the place of the first; it is
- * judged (balance, at least two legs) at commit. occurred_at may come on any line, and where it comes twice must agree. */
+/* One journal line. Lines of one unit with the same (book, key) form one draft, in the place of the
+ * first; it is judged (balance, at least two legs) at commit. occurred_at may come on any line, and
+ * where it comes twice must agree. */
 talea_code talea_unit_add_line(talea_unit *unit, talea_text book, talea_text key,
                                const talea_leg *leg, bool has_occurred_at, int64_t occurred_at,
                                bool optional, talea_error *err);
-/* Leaves a trace in the outcomes of a draft that was refused before it could be staged (INSERT OR IGNORE). */
+/* Leaves a trace in the outcomes of a draft that was refused before it could be staged (INSERT OR
+ * IGNORE). */
 talea_code talea_unit_add_refused(talea_unit *unit, talea_text book, talea_text key,
                                   const talea_error *why, talea_error *err);
 
@@ -238,8 +248,8 @@ void talea_unit_truncate(talea_unit *unit, size_t count);
 /* The user book that the unit writes to; data NULL when none yet. Valid until the unit changes. */
 talea_text talea_unit_book(const talea_unit *unit);
 
-/* Hands the unit to the writer and blocks until the sync of its group acknowledged it. Asset registrations are made
- * durable first, in the book _system.
+/* Hands the unit to the writer and blocks until the sync of its group acknowledged it. Asset
+ * registrations are made durable first, in the book _system.
  * OK: every draft is committed, deduplicated or (optional ones) refused; see the outcomes.
  * OVERLOADED: nothing happened, the unit is intact, commit may be called again.
  * IO: the outcome is unknown; committing the same keys again after reopening is safe.
@@ -273,25 +283,26 @@ void talea_unit_outcome(const talea_unit *unit, size_t index, talea_outcome *out
 typedef struct talea_view talea_view;
 typedef struct talea_book_view talea_book_view;
 
-/* Cheap. A book is pinned, at its watermark, when it is first touched through the view. Book views and all
- * memory reached through them stay valid until talea_view_close. */
+/* Cheap. A book is pinned, at its watermark, when it is first touched through the view. Book views
+ * and all memory reached through them stay valid until talea_view_close. */
 talea_code talea_view_open(talea_ledger *ledger, talea_view **out_view, talea_error *err);
 void talea_view_close(talea_view *view);
 
 /* Every book's name in byte order, including _system. The array belongs to the view. */
 talea_code talea_view_books(talea_view *view, const talea_text **out_names, size_t *out_count,
                             talea_error *err);
-/* Opens the book when it is not open yet (recovery and replay happen here). *out_book is NULL, and the code
- * OK, when there is no such book. Errors: CORRUPT, IO, NOMEM. */
+/* Opens the book when it is not open yet (recovery and replay happen here). *out_book is NULL, and
+ * the code OK, when there is no such book. Errors: CORRUPT, IO, NOMEM. */
 talea_code talea_view_book(talea_view *view, talea_text name, talea_book_view **out_book,
                            talea_error *err);
 
 talea_text talea_book_name(const talea_book_view *book);
-uint32_t talea_book_ordinal(const talea_book_view *book); /* stable while the ledger is open */
+uint32_t talea_book_ordinal(const talea_book_view *book);  /* stable while the ledger is open */
 uint64_t talea_book_last_seq(const talea_book_view *book); /* the pinned watermark; 0 when empty */
 int64_t talea_book_last_at(const talea_book_view *book);
 /* The last seq committed at or before `at` (0: none), not past the watermark. */
-talea_code talea_book_seq_at(talea_book_view *book, int64_t at, uint64_t *out_seq, talea_error *err);
+talea_code talea_book_seq_at(talea_book_view *book, int64_t at, uint64_t *out_seq,
+                             talea_error *err);
 
 /* Accounts are numbered 0.. in the order of opening. */
 uint32_t talea_book_account_count(const talea_book_view *book);
@@ -301,7 +312,7 @@ typedef struct talea_account {
     talea_account_def def;
     uint64_t opened_seq;
     int64_t opened_at;
-    talea_i128 debits;  /* totals as of the instant asked for */
+    talea_i128 debits; /* totals as of the instant asked for */
     talea_i128 credits;
     uint64_t updated_seq; /* of the last posting at that instant, else opened_seq */
 } talea_account;
@@ -351,7 +362,8 @@ typedef struct talea_posting {
 typedef struct talea_event {
     uint64_t seq;
     int64_t at;
-    uint64_t position; /* of the event in the book's log, bytes; + leg index it is unique in the book */
+    uint64_t position; /* of the event in the book's log, bytes; + leg index it is unique in the
+                          book */
     talea_event_kind kind;
     /* TRANSACTION_POSTED */
     uint8_t txid[16];
@@ -371,8 +383,8 @@ typedef struct talea_events talea_events;
 
 talea_code talea_events_open(talea_book_view *book, talea_events **out_events, talea_error *err);
 void talea_events_close(talea_events *events);
-/* Makes talea_events_next deliver `seq` first, then go up (or down when `descending`). A seq outside
- * 1..watermark delivers what lies in the direction of travel. */
+/* Makes talea_events_next deliver `seq` first, then go up (or down when `descending`). A seq
+ * outside 1..watermark delivers what lies in the direction of travel. */
 void talea_events_seek(talea_events *events, uint64_t seq, bool descending);
 /* *out_event is NULL at the end. Errors: CORRUPT, IO, NOMEM. */
 talea_code talea_events_next(talea_events *events, const talea_event **out_event, talea_error *err);
@@ -384,8 +396,8 @@ bool talea_view_find_asset(talea_view *view, talea_text asset, uint32_t *out_ord
 
 /* ---- Watching, statistics, verification ------------------------------------------------------ */
 
-/* Blocks until the book's watermark passes `after_seq` or `timeout_ms` (>= 0) is up; the watermark (0: no such book)
- * is delivered either way. */
+/* Blocks until the book's watermark passes `after_seq` or `timeout_ms` (>= 0) is up; the watermark
+ * (0: no such book) is delivered either way. */
 talea_code talea_wait(talea_ledger *ledger, talea_text book, uint64_t after_seq, int64_t timeout_ms,
                       uint64_t *out_watermark, talea_error *err);
 
@@ -411,7 +423,8 @@ typedef struct talea_book_stats {
     talea_error error; /* when failed */
 } talea_book_stats;
 
-/* Opens the book when it is not open; a book that refuses to open is reported as failed, not as an error. */
+/* Opens the book when it is not open; a book that refuses to open is reported as failed, not as an
+ * error. */
 talea_code talea_stats(talea_ledger *ledger, talea_text book, talea_book_stats *out_stats,
                        talea_error *err);
 
@@ -427,7 +440,8 @@ typedef bool talea_finding_fn(void *context, const talea_finding *finding);
 /* Called now and then while verifying; return false to stop. May be NULL. */
 typedef bool talea_progress_fn(void *context);
 
-/* Reads every byte of the book's log and recomputes every projection, compares with the live state. Problems are findings, not errors. */
+/* Reads every byte of the book's log and recomputes every projection, compares with the live state.
+ * Problems are findings, not errors. */
 talea_code talea_verify(talea_ledger *ledger, talea_text book, talea_finding_fn *on_finding,
                         talea_progress_fn *on_progress, void *context, talea_error *err);
 

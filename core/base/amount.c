@@ -41,7 +41,8 @@ static bool apply_sign(bool negative, tl_u128 magnitude, talea_i128 *out_value) 
         return false;
     }
     /* In two steps, because -2^127 is the one value whose negation does not exist. */
-    *out_value = negative && magnitude > 0 ? -(talea_i128)(magnitude - 1) - 1 : (talea_i128)magnitude;
+    *out_value =
+        negative && magnitude > 0 ? -(talea_i128)(magnitude - 1) - 1 : (talea_i128)magnitude;
     return true;
 }
 
@@ -64,7 +65,8 @@ bool talea_amount_parse(const char *text, size_t len, talea_i128 *out_value) {
 }
 
 /* Digits on both sides of a point that is there ("1." and ".5" are refused). "-0.00" is exact and
- * well-formed, and is zero: unlike an amount, a decimal may come from somebody's rounding display. */
+ * well-formed, and is zero: unlike an amount, a decimal may come from somebody's rounding display.
+ */
 bool talea_decimal_parse(const char *text, size_t len, unsigned precision, talea_i128 *out_minor) {
     if (precision > TALEA_PRECISION_MAX) {
         return false;
@@ -155,7 +157,8 @@ size_t talea_amount_format(talea_i128 value, char out[TALEA_AMOUNT_TEXT_BYTES]) 
     return n;
 }
 
-size_t talea_decimal_format(talea_i128 minor, unsigned precision, char out[TALEA_DECIMAL_TEXT_BYTES]) {
+size_t talea_decimal_format(talea_i128 minor, unsigned precision,
+                            char out[TALEA_DECIMAL_TEXT_BYTES]) {
     if (precision > TALEA_PRECISION_MAX) { /* outside the contract, and must not write past `out` */
         out[0] = '\0';
         return 0;

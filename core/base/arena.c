@@ -24,8 +24,8 @@ static tl_arena_block *block_new(tl_arena_block *before, size_t bytes) {
     if (cap < bytes) {
         cap = bytes;
     }
-    tl_arena_block *block = aligned_alloc(
-        ARENA_ALIGN, (sizeof *block + cap + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1));
+    tl_arena_block *block = aligned_alloc(ARENA_ALIGN, (sizeof *block + cap + ARENA_ALIGN - 1) &
+                                                           ~(size_t)(ARENA_ALIGN - 1));
     if (block) {
         *block = (tl_arena_block){.before = before, .cap = cap};
     }

@@ -3,7 +3,8 @@
  *
  * How: UTF-8 is checked by the table of RFC 3629 section 4 (each lead byte has its range for the
  * second byte, which is what excludes over-long forms, surrogates and everything past U+10FFFF); a
- * stretch of printable ASCII goes eight bytes at a time, because every key of every draft passes here.
+ * stretch of printable ASCII goes eight bytes at a time, because every key of every draft passes
+ * here.
  */
 #include "base/bytes.h"
 
@@ -28,7 +29,8 @@ tl_u128 tl_span_varint_slow(tl_span *s) {
         }
         if (p[i] < 0x80) {
             bool over_long = i > 0 && p[i] == 0;
-            bool overflow = i == TL_VARINT_BYTES_MAX - 1 && p[i] > 0x03; /* bits 126 and 127 are left */
+            bool overflow = i == TL_VARINT_BYTES_MAX - 1 && p[i] > 0x03; /* bits 126 and 127 are
+                                                                            left */
             if (over_long || overflow) {
                 break;
             }
@@ -89,7 +91,8 @@ int tl_text_compare(talea_text a, talea_text b) {
     return (a.len > b.len) - (a.len < b.len);
 }
 
-/* Are the eight bytes at p all in 0x20..0x7E? With every top bit clear, no addition carries over. */
+/* Are the eight bytes at p all in 0x20..0x7E? With every top bit clear, no addition carries over.
+ */
 static bool printable8(const uint8_t *p) {
     uint64_t w;
     memcpy(&w, p, sizeof w);

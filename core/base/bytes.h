@@ -68,7 +68,8 @@ static inline talea_i128 tl_unzigzag(tl_u128 v) {
     return (talea_i128)(v >> 1) ^ -(talea_i128)(v & 1);
 }
 
-/* A reader over bytes that somebody else owns. Once anything fails, `bad` stays set and every get returns 0. */
+/* A reader over bytes that somebody else owns. Once anything fails, `bad` stays set and every get
+ * returns 0. */
 typedef struct tl_span {
     const uint8_t *at;
     const uint8_t *end;
@@ -145,8 +146,8 @@ static inline bool tl_text_equal(talea_text a, talea_text b) {
 /* Byte order, a shorter prefix first. */
 int tl_text_compare(talea_text a, talea_text b);
 
-/* 1..max bytes of well-formed UTF-8 (RFC 3629: no surrogates, no over-long forms) without control characters
- * (U+0000..U+001F, U+007F..U+009F). */
+/* 1..max bytes of well-formed UTF-8 (RFC 3629: no surrogates, no over-long forms) without control
+ * characters (U+0000..U+001F, U+007F..U+009F). */
 bool tl_name_valid(talea_text name, size_t bytes_max);
 bool tl_utf8_valid(talea_text text);
 

@@ -3,10 +3,10 @@
  *
  * How: the instruction takes 8 bytes and answers three cycles later, but one can be started every
  * cycle. Long buffers therefore run three independent checksums side by side over neighbouring
- * blocks, and join them: to move a checksum over n zero bytes is to multiply it by x^(8n) modulo the
- * polynomial, one carry-less multiplication and one crc32 (whose own effect, x^33, the constants
- * take off). Same idea as Gopal et al., "Fast CRC Computation for iSCSI Polynomial Using CRC32
- * Instruction" (Intel, 2011). Frames are around a hundred bytes and never get there.
+ * blocks, and join them: to move a checksum over n zero bytes is to multiply it by x^(8n) modulo
+ * the polynomial, one carry-less multiplication and one crc32 (whose own effect, x^33, the
+ * constants take off). Same idea as Gopal et al., "Fast CRC Computation for iSCSI Polynomial Using
+ * CRC32 Instruction" (Intel, 2011). Frames are around a hundred bytes and never get there.
  *
  * The tables are constants, so that there is nothing to initialise: a table row is linear over
  * GF(2), and each is written as its eight values at the powers of two.
@@ -30,9 +30,10 @@ typedef uint32_t crc_fn(uint32_t crc, const uint8_t *p, size_t len);
 
 /* ---- Slicing-by-8 -------------------------------------------------------------------------- */
 
+#define BIT(n, bit, value) ((n) & (bit) ? (value) : 0U)
 #define ENTRY(n, a, b, c, d, e, f, g, h)                                                           \
-    (((n)&1 ? a : 0) ^ ((n)&2 ? b : 0) ^ ((n)&4 ? c : 0) ^ ((n)&8 ? d : 0) ^ ((n)&16 ? e : 0) ^    \
-     ((n)&32 ? f : 0) ^ ((n)&64 ? g : 0) ^ ((n)&128 ? h : 0))
+    (BIT(n, 1, a) ^ BIT(n, 2, b) ^ BIT(n, 4, c) ^ BIT(n, 8, d) ^ BIT(n, 16, e) ^ BIT(n, 32, f) ^   \
+     BIT(n, 64, g) ^ BIT(n, 128, h))
 #define ENTRIES_4(n, ...)                                                                          \
     ENTRY(n, __VA_ARGS__), ENTRY(n + 1, __VA_ARGS__), ENTRY(n + 2, __VA_ARGS__),                   \
         ENTRY(n + 3, __VA_ARGS__)
@@ -133,7 +134,8 @@ static bool has_instruction(void) {
 
 #elif defined(__aarch64__)
 
-/* Written as assembly because compilers disagree on how arm_acle.h is switched on for one function. */
+/* Written as assembly because compilers disagree on how arm_acle.h is switched on for one function.
+ */
 static uint32_t crc_by_instruction(uint32_t crc, const uint8_t *p, size_t len) {
     for (; len >= 8; p += 8, len -= 8) {
         __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(tl_get_u64(p)));

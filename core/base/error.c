@@ -43,7 +43,8 @@ static const char *const code_names[] = {
     [TALEA_NOMEM] = "nomem",
 };
 
-static_assert(sizeof code_names / sizeof code_names[0] == TALEA_CODE_COUNT, "every code has a name");
+static_assert(sizeof code_names / sizeof code_names[0] == TALEA_CODE_COUNT,
+              "every code has a name");
 
 const char *talea_code_name(talea_code code) {
     return (unsigned)code < TALEA_CODE_COUNT ? code_names[code] : "unknown";
@@ -102,10 +103,8 @@ static talea_code code_of_errno(int os_errno) {
     case EDQUOT:
 #endif
         return TALEA_FULL;
-    case ENOMEM:
-        return TALEA_NOMEM;
-    default:
-        return TALEA_IO;
+    case ENOMEM: return TALEA_NOMEM;
+    default: return TALEA_IO;
     }
 }
 
@@ -121,7 +120,8 @@ talea_code tl_error_os(talea_error *err, int os_errno, const char *format, ...) 
 #ifdef __GLIBC__
     const char *reason = strerror_r(os_errno, buffer, sizeof buffer);
 #else
-    const char *reason = strerror_r(os_errno, buffer, sizeof buffer) == 0 ? buffer : "unknown error";
+    const char *reason =
+        strerror_r(os_errno, buffer, sizeof buffer) == 0 ? buffer : "unknown error";
 #endif
     char suffix[160];
     snprintf(suffix, sizeof suffix, ": %.128s (errno %d)", reason, os_errno);

@@ -14,7 +14,8 @@
 talea_code tl_error(talea_error *err, talea_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As tl_error, for a failed system call: ENOSPC and EDQUOT become TALEA_FULL, ENOMEM TALEA_NOMEM, everything else TALEA_IO;
+/* As tl_error, for a failed system call: ENOSPC and EDQUOT become TALEA_FULL, ENOMEM TALEA_NOMEM,
+ * everything else TALEA_IO;
  * ": strerror (errno N)" is appended to the words. */
 talea_code tl_error_os(talea_error *err, int os_errno, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -26,6 +26,7 @@ tl_hasher *tl_hasher_new(void); /* NULL when memory is short */
 void tl_hasher_free(tl_hasher *hasher);
 void tl_hasher_reset(tl_hasher *hasher);
 void tl_hasher_update(tl_hasher *hasher, const void *data, size_t len);
-tl_hash128 tl_hasher_digest(const tl_hasher *hasher); /* may be asked at any time, and again later */
+tl_hash128 tl_hasher_digest(const tl_hasher *hasher); /* may be asked at any time, and again later
+                                                       */
 
 #endif

@@ -1,9 +1,11 @@
 /*
  * io.h: all input and output, the clock and randomness behind one small table of functions.
  *
- * Purpose:    the engine runs unchanged on the real file system (io_posix.c), in memory (io_memory.c), and on whatever a test puts in between.
+ * Purpose:    the engine runs unchanged on the real file system (io_posix.c), in memory
+ *             (io_memory.c), and on whatever a test puts in between.
  * Owns:       a tl_file is owned by who opened it. The tl_io outlives its files.
- * Threads:    every function may be called from any thread; two threads may use one tl_file for disjoint ranges.
+ * Threads:    every function may be called from any thread; two threads may use one tl_file for
+ *             disjoint ranges.
  * Errors:     0 or a positive errno. EINTR and short transfers are dealt with inside.
  * Durability: only what `sync` (file contents and size) and `sync_dir` (names) returned 0 for.
  */
@@ -19,8 +21,8 @@ typedef struct tl_file tl_file;
 
 typedef enum tl_open_flags {
     TL_OPEN_READ = 0,
-    TL_OPEN_WRITE = 1,     /* and read */
-    TL_OPEN_CREATE = 2,    /* must not exist: O_CREAT | O_EXCL */
+    TL_OPEN_WRITE = 1,  /* and read */
+    TL_OPEN_CREATE = 2, /* must not exist: O_CREAT | O_EXCL */
 } tl_open_flags;
 
 /* Return nonzero to stop the listing (that value is returned by `list`). */
@@ -33,7 +35,8 @@ typedef struct tl_identity {
 } tl_identity;
 
 typedef struct tl_io_ops {
-    /* Regular files only: anything else that stands under the name is EINVAL; symbolic links are not followed (ELOOP). Mode 0600, close-on-exec. */
+    /* Regular files only: anything else that stands under the name is EINVAL; symbolic links are not
+     * followed (ELOOP). Mode 0600, close-on-exec. */
     int (*open)(tl_io *io, const char *path, int flags, tl_file **out_file);
     void (*close)(tl_file *file);
     /* Reads up to len bytes; *out_len < len only at the end of the file. */
@@ -53,8 +56,9 @@ typedef struct tl_io_ops {
     int (*identity)(tl_io *io, const char *path, tl_identity *out_identity); /* ENOENT, ENOTDIR */
     /* Every name but "." and "..", in no order. */
     int (*list)(tl_io *io, const char *path, tl_list_fn *each, void *context);
-    /* An exclusive advisory lock on a file that is created when missing; it holds the pid as text. The kernel releases it however the process ends; a forked
-     * child does not keep it. EWOULDBLOCK when another holds it, and *out_pid is then its pid (0 when unknown). */
+    /* An exclusive advisory lock on a file that is created when missing; it holds the pid as text.
+     * The kernel releases it however the process ends; a forked child does not keep it. EWOULDBLOCK
+     * when another holds it, and *out_pid is then its pid (0 when unknown). */
     int (*lock)(tl_io *io, const char *path, tl_file **out_file, int64_t *out_pid);
 
     int64_t (*now_us)(tl_io *io); /* wall clock, microseconds since 1970 */

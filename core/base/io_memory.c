@@ -2,8 +2,8 @@
  * io_memory.c: a file system in memory, with the manners and the errno of the real one.
  *
  * How: the tree is memtree.c; here are its mutex, one for everything including contents, and the
- * handles. A file that is open survives its unlink. Sync has nothing to do: this is memory, whose life
- * ends with the process.
+ * handles. A file that is open survives its unlink. Sync has nothing to do: this is memory, whose
+ * life ends with the process.
  */
 #include <assert.h>
 #include <errno.h>
@@ -47,7 +47,8 @@ static memory_file *file_of(tl_file *file) {
 
 /* ---- Opening and closing ------------------------------------------------------------------- */
 
-/* The node of a regular file, created when `create` allows it; `exclusive`: it must not be there. */
+/* The node of a regular file, created when `create` allows it; `exclusive`: it must not be there.
+ */
 static int node_to_open_locked(memory_io *fs, const char *path, bool create, bool exclusive,
                                tl_node **out_node) {
     assert(tl_mutex_held(&fs->mutex));
@@ -265,13 +266,22 @@ static int memory_rmdir(tl_io *io, const char *path) {
     return memory_remove(io, path, true);
 }
 
-static int memory_sync_dir(tl_io *io, const char *path) {
+/* Addresses, which are nobody else's as long as the directory is there. */
+static int memory_identity(tl_io *io, const char *path, tl_identity *out_identity) {
     memory_io *fs = memory_of(io);
     tl_node *dir = NULL;
     tl_mutex_lock(&fs->mutex);
     int rc = tl_memtree_find_dir(&fs->root, path, &dir);
     tl_mutex_unlock(&fs->mutex);
+    if (rc == 0) {
+        *out_identity = (tl_identity){.device = (uintptr_t)fs, .inode = (uintptr_t)dir};
+    }
     return rc;
+}
+
+static int memory_sync_dir(tl_io *io, const char *path) {
+    tl_identity ignored;
+    return memory_identity(io, path, &ignored); /* it is there, or not */
 }
 
 /* The names of a directory, each with its NUL, one behind the other. */
@@ -344,6 +354,7 @@ static const tl_io_ops memory_ops = {
     .unlink = memory_unlink,
     .rmdir = memory_rmdir,
     .sync_dir = memory_sync_dir,
+    .identity = memory_identity,
     .list = memory_list,
     .lock = memory_lock,
     .now_us = memory_now_us,

@@ -35,8 +35,8 @@
 
 typedef struct posix_file {
     tl_file file;
-    int fd;                 /* -1: a lock that this process lost by being forked */
-    bool locks;             /* in the list below */
+    int fd;                  /* -1: a lock that this process lost by being forked */
+    bool locks;              /* in the list below */
     struct posix_file *next; /* [locks_mutex] */
 } posix_file;
 
@@ -133,13 +133,13 @@ static int posix_open(tl_io *io, const char *path, int flags, tl_file **out_file
 
 /* ---- Locks and fork ------------------------------------------------------------------------ */
 
-/* Guards `locks`, and is held across fork(), so that the child finds the list whole: a descriptor is
- * in the list from before it is locked until after it is closed. */
+/* Guards `locks`, and is held across fork(), so that the child finds the list whole: a descriptor
+ * is in the list from before it is locked until after it is closed. */
 static tl_mutex locks_mutex = TL_MUTEX_INIT;
 static posix_file *locks; /* [locks_mutex] */
 
-/* Guards `watching`. Not locks_mutex: while pthread_atfork holds the C library's lock on its handlers,
- * a fork in another thread may hold the same one and wait for locks_mutex. */
+/* Guards `watching`. Not locks_mutex: while pthread_atfork holds the C library's lock on its
+ * handlers, a fork in another thread may hold the same one and wait for locks_mutex. */
 static tl_mutex watching_mutex = TL_MUTEX_INIT;
 static bool watching; /* [watching_mutex] */
 
@@ -151,8 +151,9 @@ static void after_fork_in_parent(void) {
     tl_mutex_unlock(&locks_mutex);
 }
 
-/* Only async-signal-safe calls, and the unlock of what this very thread locked. Not LOCK_UN: that would
- * take the lock from the parent too. fd becomes -1 because the number may soon be somebody else's. */
+/* Only async-signal-safe calls, and the unlock of what this very thread locked. Not LOCK_UN: that
+ * would take the lock from the parent too. fd becomes -1 because the number may soon be somebody
+ * else's. */
 static void after_fork_in_child(void) {
     for (posix_file *file = locks; file; file = file->next) {
         close(file->fd);
@@ -183,13 +184,16 @@ static void forget_lock_locked(const posix_file *file) {
     }
 }
 
-/* close() is not repeated after EINTR: on Linux the descriptor is gone by then, and its number may be in use again. */
+/* A lock is given back expressly, because a child that was forked just now may not have come to
+ * closing its copy yet. close() is not repeated after EINTR: on Linux the descriptor is gone by
+ * then, and its number may be in use again. */
 static void posix_close(tl_file *base) {
     posix_file *file = posix_of(base);
     if (file->locks) {
         tl_mutex_lock(&locks_mutex);
         forget_lock_locked(file);
         if (file->fd >= 0) {
+            (void)flock(file->fd, LOCK_UN);
             close(file->fd);
         }
         tl_mutex_unlock(&locks_mutex);
@@ -335,7 +339,8 @@ static int sync_fd(int fd, bool directory) {
     int rc;
     do {
 #if defined(__APPLE__)
-        /* fsync there leaves the data in the drive's cache; file systems without the stronger call refuse it. */
+        /* fsync there leaves the data in the drive's cache; file systems without the stronger call
+         * refuse it. */
         (void)directory;
         rc = fcntl(fd, F_FULLFSYNC);
         if (rc != 0 && (errno == ENOTSUP || errno == ENOTTY || errno == EINVAL)) {
@@ -414,6 +419,21 @@ static int posix_sync_dir(tl_io *io, const char *path) {
         close(fd);
     }
     return rc;
+}
+
+/* Follows symbolic links: that is the point. */
+static int posix_identity(tl_io *io, const char *path, tl_identity *out_identity) {
+    (void)io;
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return errno;
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        return ENOTDIR;
+    }
+    out_identity->device = (uint64_t)st.st_dev;
+    out_identity->inode = (uint64_t)st.st_ino;
+    return 0;
 }
 
 static int posix_list(tl_io *io, const char *path, tl_list_fn *each, void *context) {
@@ -495,6 +515,7 @@ static const tl_io_ops posix_ops = {
     .unlink = posix_unlink,
     .rmdir = posix_rmdir,
     .sync_dir = posix_sync_dir,
+    .identity = posix_identity,
     .list = posix_list,
     .lock = posix_lock,
     .now_us = posix_now_us,

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 enum {
-    TL_NAME_BYTES_MAX = 128, /* book, account, asset, network */
-    TL_LABEL_BYTES_MAX = 512, /* an asset's native_id and display name */
-    TL_KEY_BYTES_MAX = 255,  /* idempotency key */
-    TL_LEGS_MAX = 65535,     /* postings of one draft */
+    TL_NAME_BYTES_MAX = 128,     /* book, account, asset, network */
+    TL_LABEL_BYTES_MAX = 512,    /* an asset's native_id and display name */
+    TL_KEY_BYTES_MAX = 255,      /* idempotency key */
+    TL_LEGS_MAX = 65535,         /* postings of one draft */
     TL_BLOB_BYTES_MAX = 1 << 20, /* external_refs, metadata: each */
     TL_PRECISION_MAX = 38,
     TL_PATH_BYTES_MAX = 4096,
@@ -35,11 +35,11 @@ enum {
     TL_GROUP_MAX_DEFAULT = 1024, /* units */
     TL_QUEUE_WAIT_MS = 5000,     /* how long a full queue is waited for */
 
-    TL_QUIET_MS = 50,          /* silence after which the quiet mark is written */
-    TL_WRITER_IDLE_MS = 3000,  /* silence after which a writer thread retires */
+    TL_QUIET_MS = 50,         /* silence after which the quiet mark is written */
+    TL_WRITER_IDLE_MS = 3000, /* silence after which a writer thread retires */
 
     TL_SEQ_INDEX_STRIDE_BYTES = 16 << 10, /* log bytes between two entries of the seq index */
-    TL_HISTORY_CHUNK = 64,                /* entries between two checkpoints of an account's history */
+    TL_HISTORY_CHUNK = 64, /* entries between two checkpoints of an account's history */
 };
 
 static_assert(TL_EVENT_BYTES_MAX < 1 << 24, "an event's length is stored in 24 bits");

@@ -2,12 +2,13 @@
  * memtree.c: a tree of directories and files in memory.
  *
  * How: a directory keeps its children sorted by name, because ten thousand books make ten thousand
- * entries; a file is a row of chunks. A chunk that nobody wrote is absent and reads as zeros, so holes
- * cost nothing, and a growing file is never copied. Bytes of a chunk past the end of the file are
- * always zero, so that a later, larger size shows zeros. Whatever needs memory takes it before
+ * entries; a file is a row of chunks. A chunk that nobody wrote is absent and reads as zeros, so
+ * holes cost nothing, and a growing file is never copied. Bytes of a chunk past the end of the file
+ * are always zero, so that a later, larger size shows zeros. Whatever needs memory takes it before
  * anything is changed.
  *
- * Paths are read from the root, with or without a leading '/'; "" between slashes and "." are skipped;
+ * Paths are read from the root, with or without a leading '/'; "" between slashes and "." are
+ * skipped;
  * ".." is refused (EINVAL), for nobody here has a use for it.
  */
 #include "base/memtree.h"
@@ -220,7 +221,8 @@ static bool lies_within(const tl_node *node, const tl_node *dir) {
     return node != NULL;
 }
 
-/* May what is at `from` be put in the place of what stands at `to`? In the order in which Linux asks. */
+/* May what is at `from` be put in the place of what stands at `to`? In the order in which Linux
+ * asks. */
 static int check_rename(const tl_place *from, const tl_place *to) {
     if (!from->dir || !to->dir) {
         return EBUSY; /* the root */

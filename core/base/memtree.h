@@ -1,5 +1,6 @@
 /*
- * memtree.h: a tree of directories and files in memory. Private to io_memory.c, which adds locks and handles.
+ * memtree.h: a tree of directories and files in memory. Private to io_memory.c, which adds locks
+ * and handles.
  *
  * Purpose:    names, places and contents, with the errno of a real file system.
  * Owns:       a node owns its name, its children and its contents.

@@ -1,8 +1,8 @@
 /*
  * thread.c: mutexes, conditions and threads over pthreads; the gate over a futex.
  *
- * How the gate loses no wake-up, on Linux. The word and the number of sleepers are the two halves of
- * one 64-bit atomic, so every change to either falls into one order:
+ * How the gate loses no wake-up, on Linux. The word and the number of sleepers are the two halves
+ * of one 64-bit atomic, so every change to either falls into one order:
  *
  *   waiter                                  opener
  *   1. sleepers += 1, reads the word        A. stores the word, reads sleepers, in one step
@@ -10,19 +10,19 @@
  *   3. sleepers -= 1
  *
  *   1 before A: the opener sees the sleeper and makes the call B. The kernel compares the word and
- *     queues the waiter under one lock that B takes too: either the waiter is queued before B and is
- *     woken by it, or it compares after B, thus after A, and does not sleep.
- *   A before 1: the waiter reads the new word in step 1 and does not sleep.
+ *     queues the waiter under one lock that B takes too: either the waiter is queued before B and
+ * is woken by it, or it compares after B, thus after A, and does not sleep. A before 1: the waiter
+ * reads the new word in step 1 and does not sleep.
  *
- * How the opener leaves no trace. A is its last access to the gate: B gives the kernel an address, and
- * a private futex wake does not look at what is there. Should a waiter have freed the gate in between,
- * B wakes at worst somebody else's futex at that address once too often, which every user of futexes
- * must bear (the semaphores and mutexes of glibc do the same, and for the same reason).
+ * How the opener leaves no trace. A is its last access to the gate: B gives the kernel an address,
+ * and a private futex wake does not look at what is there. Should a waiter have freed the gate in
+ * between, B wakes at worst somebody else's futex at that address once too often, which every user
+ * of futexes must bear (the semaphores and mutexes of glibc do the same, and for the same reason).
  *
  * Tried on paper and left: two separate atomics (needs the full fence between store and load on both
  * sides, which TSan does not model, and the opener then reads `sleepers` after the store, in memory
- * that may be gone); a flag instead of a number (saves step 3, but loses a wake-up when the word goes
- * back to an earlier value while a waiter stands between 1 and 2).
+ * that may be gone); a flag instead of a number (saves step 3, but loses a wake-up when the word
+ * goes back to an earlier value while a waiter stands between 1 and 2).
  *
  * Failures of pthread_mutex_lock and its like can only be our own misuse, so they are asserted.
  */
@@ -187,8 +187,8 @@ void tl_cond_broadcast(tl_cond *cond) {
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-/* The new thread inherits the mask, so there is no moment in which a signal of the host's could land
- * on it. What fails here is short of memory or threads, not misused. */
+/* The new thread inherits the mask, so there is no moment in which a signal of the host's could
+ * land on it. What fails here is short of memory or threads, not misused. */
 int tl_thread_start(pthread_t *out_thread, void *(*run)(void *), void *arg) {
     sigset_t all;
     sigset_t before;
@@ -262,8 +262,8 @@ void tl_gate_open(tl_gate *gate, uint32_t word) {
     uint64_t next;
     do {
         next = (state & ~(uint64_t)UINT32_MAX) | word;
-    } while (!atomic_compare_exchange_weak_explicit(&gate->word, &state, next,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&gate->word, &state, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
     /* From here on the gate may be gone. */
     if (sleepers_of(state) > 0) {
         (void)syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
@@ -273,8 +273,8 @@ void tl_gate_open(tl_gate *gate, uint32_t word) {
 #else
 
 /* The same promise with a mutex: a waiter sees the new word only under the mutex, that is, after the
- * opener's unlock, and POSIX lets a mutex be destroyed as soon as another thread has unlocked it. The
- * high half of the state stays 0. */
+ * opener's unlock, and POSIX lets a mutex be destroyed as soon as another thread has unlocked it.
+ * The high half of the state stays 0. */
 
 void tl_gate_init(tl_gate *gate, uint32_t word) {
     atomic_init(&gate->word, word);

@@ -1,5 +1,6 @@
 /*
- * thread.h: mutexes that know their holder, threads that block every signal, and the gate, a broadcast wake in one system call.
+ * thread.h: mutexes that know their holder, threads that block every signal, and the gate, a
+ * broadcast wake in one system call.
  *
  * Purpose:    the only file that sees pthread and futex.
  * Owns:       what *_init makes, until *_destroy.
@@ -21,7 +22,8 @@ typedef struct tl_mutex {
 } tl_mutex;
 
 /* For a mutex with static storage; one of these is never destroyed. */
-#define TL_MUTEX_INIT {.mutex = PTHREAD_MUTEX_INITIALIZER}
+#define TL_MUTEX_INIT                                                                              \
+    { .mutex = PTHREAD_MUTEX_INITIALIZER }
 
 void tl_mutex_init(tl_mutex *mutex);
 void tl_mutex_destroy(tl_mutex *mutex);
@@ -46,13 +48,16 @@ void tl_cond_broadcast(tl_cond *cond);
 int tl_thread_start(pthread_t *out_thread, void *(*run)(void *), void *arg);
 
 /* A gate is a 32-bit word that waiters sleep on until it changes. On Linux a futex: one system call
- * wakes every waiter, and none of them takes a lock on the way out; elsewhere a mutex and a condition.
+ * wakes every waiter, and none of them takes a lock on the way out; elsewhere a mutex and a
+ * condition.
  *
  * Lifetime: tl_gate_open touches nothing of the gate once a waiter can see the new word. So whoever
- * has seen it may destroy and free the gate, though tl_gate_open has not returned yet, provided that
- * no other thread is, or will be, in a call on this gate (with several waiters: the last one out). */
+ * has seen it may destroy and free the gate, though tl_gate_open has not returned yet, provided
+ * that no other thread is, or will be, in a call on this gate (with several waiters: the last one
+ * out). */
 typedef struct tl_gate {
-    _Atomic(uint64_t) word; /* low half: the word itself; high half: how many sleep, or are about to */
+    _Atomic(uint64_t) word; /* low half: the word itself; high half: how many sleep, or are about to
+                             */
 #ifndef __linux__
     pthread_mutex_t mutex;
     pthread_cond_t cond;
@@ -62,7 +67,8 @@ typedef struct tl_gate {
 void tl_gate_init(tl_gate *gate, uint32_t word);
 void tl_gate_destroy(tl_gate *gate);
 uint32_t tl_gate_load(tl_gate *gate); /* acquire */
-/* Sleeps while the word is `seen`; timeout_ms < 0: for ever. May return early; the caller looks again. false when the time is up. */
+/* Sleeps while the word is `seen`; timeout_ms < 0: for ever. May return early; the caller looks
+ * again. false when the time is up. */
 bool tl_gate_wait(tl_gate *gate, uint32_t seen, int64_t timeout_ms);
 /* Stores `word` (release) and wakes every sleeper. Costs no system call when nobody sleeps. */
 void tl_gate_open(tl_gate *gate, uint32_t word);

@@ -19,8 +19,9 @@ enum {
     OFFSET_HOURS_MAX = 14, /* as SQLite's date functions have it */
 };
 
-static const int64_t micros_min = -62167219200 * MICROS_PER_SECOND;    /* 0000-01-01T00:00:00Z */
-static const int64_t micros_max = 253402300800 * MICROS_PER_SECOND - 1; /* 9999-12-31, the last one */
+static const int64_t micros_min = -62167219200 * MICROS_PER_SECOND;     /* 0000-01-01T00:00:00Z */
+static const int64_t micros_max = 253402300800 * MICROS_PER_SECOND - 1; /* 9999-12-31, the last one
+                                                                         */
 
 typedef struct civil {
     int year;

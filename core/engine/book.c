@@ -1,0 +1,216 @@
+/*
+ * One incarnation of a book: opening (replay), the projections' one path of application, shutting, references.
+ */
+#include "engine/engine.h"
+
+#include <assert.h>
+
+bool tl_book_note_end(tl_book *book, uint32_t segment, uint32_t group_end) {
+    assert(segment >= 1);
+    if (segment > book->segment_end_cap) {
+        size_t cap = book->segment_end_cap ? book->segment_end_cap * 2 : 4;
+        while (cap < segment) {
+            cap *= 2;
+        }
+        uint32_t *ends = realloc(book->segment_ends, cap * sizeof *ends);
+        if (!ends) {
+            return false;
+        }
+        book->segment_ends = ends;
+        book->segment_end_cap = cap;
+    }
+    while (book->segment_end_count < segment) {
+        book->segment_ends[book->segment_end_count++] = 0;
+    }
+    book->segment_ends[segment - 1] = group_end;
+    return true;
+}
+
+static talea_code undecodable(const tl_book *book, const tl_log_event *event, talea_error *err) {
+    return tl_error(err, TALEA_CORRUPT,
+                    "book \"%.*s\", segment %u, offset %u: event %llu is not a valid event",
+                    (int)book->slot->name.len, book->slot->name.data, event->segment, event->offset,
+                    (unsigned long long)event->seq);
+}
+
+talea_code tl_book_apply(tl_book *book, const tl_log_event *event, tl_legs *legs, bool replay,
+                         talea_error *err) {
+    const tl_frame *frame = &event->frame;
+    talea_code code = TALEA_CORRUPT;
+    bool nomem = false;
+    if (frame->kind == TL_FRAME_TRANSACTION) {
+        tl_transaction tx;
+        if (!tl_transaction_decode(frame->body, frame->body_bytes, legs, &tx, &nomem)) {
+            return nomem ? tl_error_nomem(err) : undecodable(book, event, err);
+        }
+        code = tl_state_apply_transaction(book->state, &tx, event->seq, replay, err);
+        if (code == TALEA_OK && replay &&
+            !tl_keymap_insert(book->keys, tl_hash128_of(tx.key.data, tx.key.len), event->seq)) {
+            return tl_error_nomem(err);
+        }
+    } else if (frame->kind == TL_FRAME_ACCOUNT) {
+        talea_account_def def;
+        if (!tl_account_decode(frame->body, frame->body_bytes, &def)) {
+            return undecodable(book, event, err);
+        }
+        code = tl_state_apply_account(book->state, &def, event->seq, event->at, replay, err);
+    } else if (frame->kind == TL_FRAME_ASSET) {
+        talea_asset_def def;
+        if (!tl_asset_decode(frame->body, frame->body_bytes, &def)) {
+            return undecodable(book, event, err);
+        }
+        code = tl_state_apply_asset(book->state, &def, replay, err);
+    } else {
+        return undecodable(book, event, err);
+    }
+    tl_seq_entry entry = {event->seq, event->at, event->segment, event->offset, event->group_end};
+    if (code == TALEA_OK && !tl_seqindex_offer(&book->seqs, &entry)) {
+        code = tl_error_nomem(err);
+    }
+    return code;
+}
+
+/* ---- Replay ---- */
+
+typedef struct replay {
+    tl_book *book;
+    tl_legs legs;
+} replay;
+
+static talea_code replay_event(void *context, const tl_log_event *event, talea_error *err) {
+    replay *r = context;
+    tl_book *book = r->book;
+    talea_code code = tl_book_apply(book, event, &r->legs, true, err);
+    if (code == TALEA_CORRUPT && strncmp(err->message, "book \"", 6) != 0) {
+        char words[TALEA_MESSAGE_BYTES];
+        memcpy(words, err->message, sizeof words);
+        return tl_error(err, TALEA_CORRUPT, "book \"%.*s\", segment %u, offset %u: event %llu: %s",
+                        (int)book->slot->name.len, book->slot->name.data, event->segment,
+                        event->offset, (unsigned long long)event->seq, words);
+    }
+    if (code == TALEA_OK && !tl_book_note_end(book, event->segment, event->group_end)) {
+        return tl_error_nomem(err);
+    }
+    book->watermark = event->seq;
+    book->last_at = event->at;
+    return code;
+}
+
+static void on_work(void *context) {
+    tl_keeper_submit(context);
+}
+
+static tl_book *book_new(tl_slot *slot) {
+    tl_book *book = calloc(1, sizeof *book);
+    if (!book) {
+        return NULL;
+    }
+    book->engine = slot->engine;
+    book->slot = slot;
+    book->read_only = slot->engine->read_only;
+    atomic_store(&book->refs, 1);
+    tl_mutex_init(&book->stage_lock);
+    tl_mutex_init(&book->read_lock);
+    tl_cond_init(&book->room);
+    tl_gate_init(&book->work, 0);
+    tl_gate_init(&book->advance, 0);
+    book->keys = tl_keymap_new();
+    book->state = tl_state_new();
+    if (!book->keys || !book->state) {
+        tl_book_unref(book);
+        return NULL;
+    }
+    return book;
+}
+
+talea_code tl_book_open(tl_slot *slot, const char *dir, tl_book **out_book, talea_error *err) {
+    tl_book *book = book_new(slot);
+    if (!book) {
+        return tl_error_nomem(err);
+    }
+    tl_log_config config = {
+        .io = slot->engine->io,
+        .dir = dir,
+        .name = slot->name,
+        .segment_bytes_max = (uint32_t)slot->engine->options.segment_bytes_max,
+        .read_only = book->read_only,
+        .on_work = on_work,
+        .context = book,
+    };
+    replay r = {.book = book};
+    talea_code code = tl_log_open(&config, replay_event, &r, &book->log, err);
+    tl_legs_free(&r.legs);
+    if (code == TALEA_OK) {
+        book->uid = tl_log_uid(book->log);
+        book->stage_block = tl_block_new(book);
+        code = book->stage_block ? TALEA_OK : tl_error_nomem(err);
+    }
+    if (code != TALEA_OK) {
+        tl_book_unref(book);
+        return code;
+    }
+    tl_state_settle(book->state);
+    book->next_seq = book->watermark + 1;
+    assert(book->next_seq == tl_log_next_seq(book->log));
+    book->visible_accounts = tl_state_account_count(book->state);
+    book->visible_assets = tl_state_asset_count(book->state);
+    book->visible_transactions = tl_state_transactions(book->state);
+    *out_book = book;
+    return TALEA_OK;
+}
+
+void tl_book_ref(tl_book *book) {
+    atomic_fetch_add(&book->refs, 1);
+}
+
+void tl_book_unref(tl_book *book) {
+    if (!book || atomic_fetch_sub(&book->refs, 1) != 1) {
+        return;
+    }
+    assert(!book->writer_running);
+    tl_block_free(book->stage_block);
+    if (book->log) {
+        talea_error ignored; /* shut has already proven what there was to prove */
+        (void)tl_log_close(book->log, &ignored);
+    }
+    tl_group_free(atomic_load(&book->spare));
+    tl_keymap_free(book->keys);
+    tl_state_free(book->state);
+    tl_seqindex_free(&book->seqs);
+    free(book->segment_ends);
+    tl_gate_destroy(&book->advance);
+    tl_gate_destroy(&book->work);
+    tl_cond_destroy(&book->room);
+    tl_mutex_destroy(&book->read_lock);
+    tl_mutex_destroy(&book->stage_lock);
+    free(book);
+}
+
+void tl_book_shut(tl_book *book) {
+    tl_mutex_lock(&book->stage_lock);
+    book->closing = true;
+    bool join = book->writer_joinable;
+    book->writer_joinable = false;
+    pthread_t writer = book->writer;
+    bool prove = !book->failed && !book->read_only;
+    tl_mutex_unlock(&book->stage_lock);
+    if (join) {
+        tl_gate_open(&book->work, tl_gate_load(&book->work) + 1);
+        pthread_join(writer, NULL);
+    }
+    talea_error ignored; /* a proof that cannot be written costs a rewrite of the tail at the next
+                            opening, nothing else */
+    if (prove) {
+        (void)tl_log_prove(book->log, &ignored);
+    }
+}
+
+bool tl_book_is_failed(tl_book *book, talea_error *out_failure) {
+    tl_mutex_lock(&book->stage_lock);
+    bool failed = book->failed;
+    if (failed) {
+        *out_failure = book->failure;
+    }
+    tl_mutex_unlock(&book->stage_lock);
+    return failed;
+}
