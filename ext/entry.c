@@ -1,0 +1,171 @@
+/*
+ * entry.c: the entry points, and what loading does to a connection.
+ *
+ * How: whatever can fail in practice (attaching, creating) comes before the functions, because
+ * SQLite refuses to take functions back while a statement is running, as it is in SELECT
+ * load_extension(...). After a failed load SQLite unmaps the file, so nothing that points into it
+ * may stay behind.
+ *
+ * A connection that has talea_version() has been here before, perhaps by way of the other entry
+ * point; then only what is missing of the schema is put back.
+ */
+#include "binding.h"
+#include "error.h"
+#include "functions.h"
+#include "functions_pure.h"
+#include "schema.h"
+#include "tables.h"
+
+#define TLX_EXPORT __attribute__((visibility("default")))
+
+/* sqlite3_vtab_in, sqlite3_vtab_distinct and the operator -> came with this version. */
+enum { SQLITE_VERSION_MIN = 3038000 };
+#if SQLITE_VERSION_NUMBER < 3038000
+#error "talea needs the headers of SQLite 3.38 or later"
+#endif
+
+TLX_EXPORT int sqlite3_talea_init(sqlite3 *db, char **out_message, const sqlite3_api_routines *api);
+TLX_EXPORT int sqlite3_talea_static_init(sqlite3 *db, char **out_message,
+                                         const sqlite3_api_routines *api);
+
+/* ---- The way to SQLite ----------------------------------------------------------------------- */
+
+#ifdef TALEA_STATIC
+
+static bool find_sqlite(const sqlite3_api_routines *api) {
+    (void)api;
+    return true;
+}
+
+#else
+
+const sqlite3_api_routines *sqlite3_api = NULL;
+
+/* One file has one pointer to SQLite's functions. It is written once, whichever thread loads first,
+ * and a second copy of SQLite in the process is refused: objects of one must not reach the
+ * functions of the other. */
+static bool find_sqlite(const sqlite3_api_routines *api) {
+    const sqlite3_api_routines *expected = NULL;
+    return __atomic_compare_exchange_n(&sqlite3_api, &expected, api, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE) ||
+           expected == api;
+}
+
+#endif
+
+/* ---- What is there already ------------------------------------------------------------------- */
+
+typedef enum finding { NOTHING, OURSELVES, SOMEBODY_ELSE } finding;
+
+/* Looks at the functions and modules of the connection; the prefix is ours. A SQLite without
+ * introspection tells nothing: then whatever has our names is replaced. */
+static finding look_around(sqlite3 *db) {
+    static const char sql[] =
+        "SELECT name FROM pragma_function_list WHERE name LIKE 'talea!_%' ESCAPE '!'"
+        " UNION ALL SELECT name FROM pragma_module_list WHERE name LIKE 'talea!_%' ESCAPE '!'";
+    finding found = NOTHING;
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        return NOTHING;
+    }
+    while (found != OURSELVES && sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(stmt, 0);
+        if (name && sqlite3_stricmp(name, "talea_version") == 0) {
+            found = OURSELVES;
+        } else {
+            found = SOMEBODY_ELSE;
+        }
+    }
+    sqlite3_finalize(stmt);
+    return found;
+}
+
+/* ---- Loading --------------------------------------------------------------------------------- */
+
+static void unregister_modules(sqlite3 *db) {
+    for (int id = 0; id < TLX_TABLE_COUNT; id++) {
+        char name[32];
+        sqlite3_snprintf(sizeof name, name, "talea_%s", tlx_table_names[id]);
+        sqlite3_create_module_v2(db, name, NULL, NULL, NULL);
+    }
+}
+
+static void unload(sqlite3 *db) {
+    tlx_functions_unregister(db);
+    (void)tlx_schema_detach(db, "talea");
+    sqlite3_exec(db, "SELECT 1", NULL, NULL, NULL); /* disconnects the tables of the schema */
+    unregister_modules(db);
+}
+
+static int install(sqlite3 *db, tlx_connection *connection, char **out_message) {
+    if (!tlx_binding_add(connection, "talea")) {
+        return SQLITE_NOMEM;
+    }
+    bool attached = false;
+    int rc = tlx_modules_register(db, connection);
+    if (rc == SQLITE_OK) {
+        rc = tlx_schema_ensure(db, "talea", &attached, out_message);
+    }
+    if (rc == SQLITE_OK) {
+        rc = tlx_functions_register_pure(db);
+    }
+    if (rc == SQLITE_OK) {
+        rc = tlx_functions_register(db, connection);
+    }
+    if (rc != SQLITE_OK) {
+        unload(db);
+    }
+    return rc;
+}
+
+static int load(sqlite3 *db, char **out_message) {
+    if (sqlite3_libversion_number() < SQLITE_VERSION_MIN) {
+        *out_message = tlx_error_format(
+            TALEA_BAD_OPTION, "SQLite 3.38 or later is needed, this is %s", sqlite3_libversion());
+        return SQLITE_ERROR;
+    }
+    finding found = look_around(db);
+    bool attached = false;
+    if (found == OURSELVES) {
+        return tlx_schema_ensure(db, "talea", &attached, out_message);
+    }
+    if (found == SOMEBODY_ELSE || tlx_schema_exists(db, "talea")) {
+        *out_message = tlx_error_format(
+            TALEA_BAD_OPTION, "the connection has a %s already, which is not ours",
+            found == SOMEBODY_ELSE ? "function or module talea_*" : "schema talea");
+        return SQLITE_ERROR;
+    }
+    tlx_connection *connection = tlx_connection_new(db);
+    if (!connection) {
+        return SQLITE_NOMEM;
+    }
+    int rc = install(db, connection, out_message);
+    tlx_connection_unref(connection);
+    return rc;
+}
+
+static int enter(sqlite3 *db, char **out_message, const sqlite3_api_routines *api) {
+    if (!find_sqlite(api)) {
+        return SQLITE_MISUSE;
+    }
+    char *message = NULL;
+    int rc = load(db, &message);
+    if (out_message && message) {
+        *out_message = message;
+    } else {
+        sqlite3_free(message);
+    }
+    return rc;
+}
+
+/* Threads of ours outlive the connection: the file must stay mapped. */
+int sqlite3_talea_init(sqlite3 *db, char **out_message, const sqlite3_api_routines *api) {
+    int rc = enter(db, out_message, api);
+    return rc == SQLITE_OK ? SQLITE_OK_LOAD_PERMANENTLY : rc;
+}
+
+/* For static linking and sqlite3_auto_extension, which takes every code but SQLITE_OK for a
+ * failure. */
+int sqlite3_talea_static_init(sqlite3 *db, char **out_message, const sqlite3_api_routines *api) {
+    return enter(db, out_message, api);
+}
