@@ -16,6 +16,8 @@
 #include "schema.h"
 #include "tables.h"
 
+#include <sched.h>
+
 #define TLX_EXPORT __attribute__((visibility("default")))
 
 /* sqlite3_vtab_in, sqlite3_vtab_distinct and the operator -> came with this version. */
@@ -32,8 +34,9 @@ TLX_EXPORT int sqlite3_talea_static_init(sqlite3 *db, char **out_message,
 
 #ifdef TALEA_STATIC
 
-static bool find_sqlite(const sqlite3_api_routines *api) {
+static bool find_sqlite(const sqlite3_api_routines *api, char **out_message) {
     (void)api;
+    (void)out_message;
     return true;
 }
 
@@ -41,14 +44,27 @@ static bool find_sqlite(const sqlite3_api_routines *api) {
 
 const sqlite3_api_routines *sqlite3_api = NULL;
 
-/* One file has one pointer to SQLite's functions. It is written once, whichever thread loads first,
- * and a second copy of SQLite in the process is refused: objects of one must not reach the
- * functions of the other. */
-static bool find_sqlite(const sqlite3_api_routines *api) {
-    const sqlite3_api_routines *expected = NULL;
-    return __atomic_compare_exchange_n(&sqlite3_api, &expected, api, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_ACQUIRE) ||
-           expected == api;
+/* One file has one pointer to SQLite's functions, read by every thread without ceremony. So it is
+ * written once, by whichever thread loads first; and a second copy of SQLite in the process is
+ * refused: objects of one must not reach the functions of the other. */
+static bool find_sqlite(const sqlite3_api_routines *api, char **out_message) {
+    enum { UNKNOWN, BEING_WRITTEN, KNOWN };
+    static int state = UNKNOWN;
+    int expected = UNKNOWN;
+    if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) != KNOWN &&
+        __atomic_compare_exchange_n(&state, &expected, BEING_WRITTEN, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
+        sqlite3_api = api;
+        __atomic_store_n(&state, KNOWN, __ATOMIC_RELEASE);
+    }
+    while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) != KNOWN) {
+        sched_yield();
+    }
+    if (sqlite3_api != api && out_message) {
+        *out_message = api->mprintf("talea: bad_option: this file serves another copy of SQLite in "
+                                    "this process already");
+    }
+    return sqlite3_api == api;
 }
 
 #endif
@@ -145,8 +161,8 @@ static int load(sqlite3 *db, char **out_message) {
 }
 
 static int enter(sqlite3 *db, char **out_message, const sqlite3_api_routines *api) {
-    if (!find_sqlite(api)) {
-        return SQLITE_MISUSE;
+    if (!find_sqlite(api, out_message)) {
+        return SQLITE_ERROR;
     }
     char *message = NULL;
     int rc = load(db, &message);

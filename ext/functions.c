@@ -111,8 +111,8 @@ static tlx_binding *binding_for_open(sqlite3_context *context, tlx_connection *c
         }
         sqlite3_result_error_code(context, rc);
         sqlite3_free(message);
-        if (*out_new) {
-            tlx_binding_drop(binding);
+        if (*out_new && !tlx_schema_exists(connection->db, schema)) {
+            tlx_binding_drop(binding); /* else the next talea_open mends the schema */
         }
         return NULL;
     }
@@ -266,8 +266,12 @@ static void wait_function(sqlite3_context *context, int argc, sqlite3_value **ar
 
 /* ---- talea_version --------------------------------------------------------------------------- */
 
+#define WORD(x) #x
+#define VALUE(x) WORD(x)
+
 #if defined(__clang__)
-#define COMPILER "clang " __clang_version__
+#define COMPILER                                                                                   \
+    "clang " VALUE(__clang_major__) "." VALUE(__clang_minor__) "." VALUE(__clang_patchlevel__)
 #elif defined(__GNUC__)
 #define COMPILER "gcc " __VERSION__
 #else

@@ -4,12 +4,14 @@
  * How: the shape of a row is checked before a ledger is looked for, so that nonsense creates no
  * directory. Texts are handed to the core as they lie in SQLite's values: it copies what it stages.
  *
- * A row that is refused, by its conflict clause:
- *     (none)        the statement fails; in autocommit that is the SQL transaction, and `results`
- * shows the draft OR IGNORE     skipped when the draft is at fault (SQLITE_CONSTRAINT); `results`
- * shows it in its place. A ledger that cannot be written fails the statement all the same OR FAIL
- * the rows before it stay; `results` shows it in its place OR ROLLBACK   the SQL transaction is
- * gone; `results` shows the draft OR REPLACE    append_only
+ * What becomes of a row that is refused, by its conflict clause:
+ *
+ *     (none)       the statement fails. In autocommit, `results` shows the draft
+ *     OR IGNORE    the row is skipped, and `results` shows it in its place, when the draft is at
+ *                  fault (SQLITE_CONSTRAINT). A ledger that cannot be written fails the statement
+ *     OR FAIL      the statement fails, the rows before it stay; `results` shows it in its place
+ *     OR ROLLBACK  the SQL transaction is gone; `results` shows the draft
+ *     OR REPLACE   append_only, as are UPDATE and DELETE, whatever the clause
  */
 #include "insert.h"
 

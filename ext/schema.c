@@ -34,6 +34,16 @@ static bool has_all_tables(sqlite3 *db, const char *schema) {
 
 /* ---- Making it ------------------------------------------------------------------------------- */
 
+static talea_code code_of(int rc) {
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return TALEA_LOCKED;
+    case SQLITE_READONLY: return TALEA_READ_ONLY;
+    case SQLITE_NOMEM: return TALEA_NOMEM;
+    default: return TALEA_BAD_OPTION;
+    }
+}
+
 /* Runs a statement made by sqlite3_mprintf, and frees it. */
 static int run(sqlite3 *db, char *sql, char **out_message) {
     if (!sql) {
@@ -43,7 +53,7 @@ static int run(sqlite3 *db, char *sql, char **out_message) {
     int rc = sqlite3_exec(db, sql, NULL, NULL, &words);
     sqlite3_free(sql);
     if (rc != SQLITE_OK) {
-        *out_message = tlx_error_format(TALEA_BAD_OPTION, "%s", words ? words : sqlite3_errstr(rc));
+        *out_message = tlx_error_format(code_of(rc), "%s", words ? words : sqlite3_errstr(rc));
     }
     sqlite3_free(words);
     return rc;
@@ -68,6 +78,17 @@ static int create_tables(sqlite3 *db, const char *schema, char **out_message) {
     return rc;
 }
 
+/* A connection that was opened read-only attaches ":memory:" read-only, too; a URI lets it say
+ * otherwise. Not always a URI: where they are switched off, it would name a file. */
+static int attach(sqlite3 *db, const char *schema, char **out_message) {
+    int rc = run(db, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"", schema), out_message);
+    if (rc == SQLITE_OK && sqlite3_db_readonly(db, schema) == 1 && tlx_schema_detach(db, schema)) {
+        rc = run(db, sqlite3_mprintf("ATTACH 'file:talea?mode=memory' AS \"%w\"", schema),
+                 out_message);
+    }
+    return rc;
+}
+
 int tlx_schema_ensure(sqlite3 *db, const char *schema, bool *out_attached, char **out_message) {
     *out_attached = false;
     const char *file = sqlite3_db_filename(db, schema);
@@ -88,7 +109,7 @@ int tlx_schema_ensure(sqlite3 *db, const char *schema, bool *out_attached, char 
     }
     int rc = SQLITE_OK;
     if (!file) {
-        rc = run(db, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"", schema), out_message);
+        rc = attach(db, schema, out_message);
         *out_attached = rc == SQLITE_OK;
     }
     if (rc == SQLITE_OK) {

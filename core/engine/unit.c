@@ -119,11 +119,21 @@ static talea_code out_of_memory(talea_unit *unit, tl_arena_mark mark, talea_erro
     return tl_error_nomem(err);
 }
 
+static bool concerns_book(const tl_op *op) {
+    return op->type == TL_OP_ACCOUNT || op->type == TL_OP_DRAFT || op->type == TL_OP_LINE;
+}
+
+/* The operation that push_op made is complete. */
+static void count_op(talea_unit *unit) {
+    unit->book_op_count += concerns_book(&unit->ops[unit->op_count]);
+    unit->op_count++;
+}
+
 static void pop_op(talea_unit *unit) {
     size_t index = --unit->op_count;
     tl_op *op = &unit->ops[index];
+    unit->book_op_count -= concerns_book(op);
     if (op->type == TL_OP_ASSET) {
-        unit->asset_count--;
         (void)tl_keymap_remove(unit->names, name_hash(TL_OP_ASSET, op_name(op)), index + 1);
     } else if (op->type == TL_OP_ACCOUNT && op->u.account.local != NO_LOCAL) {
         unit->local_count--;
@@ -146,17 +156,22 @@ static void pop_op(talea_unit *unit) {
     tl_arena_back(&unit->arena, op->mark);
 }
 
-void talea_unit_truncate(talea_unit *unit, size_t count) {
-    assert(!unit->committed);
-    while (unit->op_count > count) {
-        pop_op(unit);
-    }
-    if (unit->op_count == 0) { /* nothing is staged: the next draft may go to any book */
+/* Nothing concerns the user book (any more): the next draft may go to any. */
+static void unbind_unused(talea_unit *unit) {
+    if (unit->slot && unit->book_op_count == 0) {
         tl_book_unref(unit->book);
         unit->book = NULL;
         unit->slot = NULL;
         memset(unit->cache, 0, sizeof unit->cache);
     }
+}
+
+void talea_unit_truncate(talea_unit *unit, size_t count) {
+    assert(!unit->committed);
+    while (unit->op_count > count) {
+        pop_op(unit);
+    }
+    unbind_unused(unit);
 }
 
 /* ---- The user book ---- */
@@ -195,14 +210,6 @@ static talea_code bind_book(talea_unit *unit, talea_text book, talea_error *err)
     }
     if (code == TALEA_OK) {
         unit->slot = slot;
-    }
-    return code;
-}
-
-/* After a failed add that had bound the book: nothing staged, nothing bound. */
-static talea_code unbind_unused(talea_unit *unit, talea_code code) {
-    if (unit->op_count == 0) {
-        talea_unit_truncate(unit, 0);
     }
     return code;
 }
@@ -272,8 +279,7 @@ talea_code talea_unit_add_asset(talea_unit *unit, const talea_asset_def *def, bo
         !remember_op(unit, TL_OP_ASSET, op->u.asset.asset, unit->op_count)) {
         return out_of_memory(unit, mark, err);
     }
-    unit->op_count++;
-    unit->asset_count++;
+    count_op(unit);
     return TALEA_OK;
 }
 
@@ -355,7 +361,7 @@ static talea_code push_account(talea_unit *unit, const talea_account_def *def, b
         op->u.account.local = unit->local_count;
         unit->locals[unit->local_count++] = (uint32_t)unit->op_count;
     }
-    unit->op_count++;
+    count_op(unit);
     return TALEA_OK;
 }
 
@@ -392,7 +398,11 @@ talea_code talea_unit_add_account(talea_unit *unit, talea_text book, const talea
     if (code == TALEA_OK) {
         code = bind_book(unit, book, err);
     }
-    return code == TALEA_OK ? unbind_unused(unit, add_account(unit, def, optional, err)) : code;
+    if (code == TALEA_OK) {
+        code = add_account(unit, def, optional, err);
+        unbind_unused(unit);
+    }
+    return code;
 }
 
 /* ---- Drafts ---- */
@@ -524,7 +534,7 @@ static talea_code add_draft(talea_unit *unit, const talea_draft *draft, bool opt
         tl_arena_back(&unit->arena, mark);
         return code;
     }
-    unit->op_count++;
+    count_op(unit);
     return TALEA_OK;
 }
 
@@ -534,7 +544,11 @@ talea_code talea_unit_add_draft(talea_unit *unit, talea_text book, const talea_d
     if (code == TALEA_OK) {
         code = bind_book(unit, book, err);
     }
-    return code == TALEA_OK ? unbind_unused(unit, add_draft(unit, draft, optional, err)) : code;
+    if (code == TALEA_OK) {
+        code = add_draft(unit, draft, optional, err);
+        unbind_unused(unit);
+    }
+    return code;
 }
 
 /* ---- Journal lines ---- */
@@ -578,7 +592,7 @@ static talea_code add_line(talea_unit *unit, talea_text key, const talea_leg *le
         unit->ops[head->u.draft.last].u.draft.more = (uint32_t)unit->op_count;
         head->u.draft.last = (uint32_t)unit->op_count;
     }
-    unit->op_count++;
+    count_op(unit);
     unit->line_count++;
     return TALEA_OK;
 }
@@ -590,9 +604,11 @@ talea_code talea_unit_add_line(talea_unit *unit, talea_text book, talea_text key
     if (code == TALEA_OK) {
         code = bind_book(unit, book, err);
     }
-    return code == TALEA_OK ? unbind_unused(unit, add_line(unit, key, leg, has_occurred_at,
-                                                           occurred_at, optional, err))
-                            : code;
+    if (code == TALEA_OK) {
+        code = add_line(unit, key, leg, has_occurred_at, occurred_at, optional, err);
+        unbind_unused(unit);
+    }
+    return code;
 }
 
 talea_code talea_unit_add_refused(talea_unit *unit, talea_text book, talea_text key,
@@ -604,6 +620,6 @@ talea_code talea_unit_add_refused(talea_unit *unit, talea_text book, talea_text 
         return out_of_memory(unit, mark, err);
     }
     tl_op_refuse(unit, op, why);
-    unit->op_count++;
+    count_op(unit);
     return TALEA_OK;
 }

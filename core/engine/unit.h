@@ -66,7 +66,7 @@ struct talea_unit {
     tl_op *ops;
     size_t op_count;
     size_t op_cap;
-    size_t asset_count; /* how many operations are assets */
+    size_t book_op_count; /* how many operations concern the user book */
     size_t line_count;
     uint32_t *locals; /* operation index of each account staged in this unit */
     uint32_t local_count;

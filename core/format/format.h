@@ -100,9 +100,12 @@ void tl_group_header_encode(tl_group_header *header, uint32_t segment, uint32_t 
 bool tl_group_header_decode(const uint8_t in[TL_GROUP_HEADER_BYTES], uint32_t segment,
                             uint32_t salt, uint32_t offset, tl_group_header *out_header);
 
-/* The group that follows one ending at *offset: there, or (a proof) at the next multiple of 512
- * with zeros between. `data` are the `len` bytes of the file from *offset on. Moves *offset to the
- * header found. */
+/* What stands between a group's end and the proof behind it: the salt, over and over. */
+void tl_put_filler(uint8_t *out, size_t len, uint32_t salt);
+bool tl_is_filler(const uint8_t *data, size_t len, uint32_t salt);
+
+/* The group that follows one ending at *offset: there, or (a proof) at the next multiple of 512 behind
+ * filler. `data` are the `len` bytes of the file from *offset on. Moves *offset to the header found. */
 bool tl_group_header_find(const uint8_t *data, size_t len, uint32_t segment, uint32_t salt,
                           uint32_t *offset, tl_group_header *out_header);
 

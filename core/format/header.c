@@ -150,6 +150,23 @@ bool tl_group_header_decode(const uint8_t in[TL_GROUP_HEADER_BYTES], uint32_t se
     return true;
 }
 
+void tl_put_filler(uint8_t *out, size_t len, uint32_t salt) {
+    assert(len % TL_GROUP_ALIGN == 0);
+    for (size_t i = 0; i < len; i += 4) {
+        tl_put_u32(out + i, salt);
+    }
+}
+
+bool tl_is_filler(const uint8_t *data, size_t len, uint32_t salt) {
+    assert(len % TL_GROUP_ALIGN == 0);
+    for (size_t i = 0; i < len; i += 4) {
+        if (tl_get_u32(data + i) != salt) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool tl_group_header_find(const uint8_t *data, size_t len, uint32_t segment, uint32_t salt,
                           uint32_t *offset, tl_group_header *out_header) {
     if (len < TL_GROUP_HEADER_BYTES) {
@@ -161,7 +178,8 @@ bool tl_group_header_find(const uint8_t *data, size_t len, uint32_t segment, uin
     uint64_t proof = tl_proof_offset(*offset);
     uint64_t gap = proof - *offset;
     tl_group_header header;
-    if (gap == 0 || len < gap + TL_GROUP_HEADER_BYTES || !all_zero(data, (size_t)gap) ||
+    if (gap == 0 || len < gap + TL_GROUP_HEADER_BYTES ||
+        !(tl_is_filler(data, (size_t)gap, salt) || all_zero(data, (size_t)gap)) ||
         !tl_group_header_decode(data + gap, segment, salt, (uint32_t)proof, &header) ||
         header.body_bytes != 0) {
         return false;

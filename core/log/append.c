@@ -118,12 +118,9 @@ uint64_t tl_log_bytes(const tl_log *log) {
 
 /* ---- Appending -------------------------------------------------------------------------------- */
 
-void tl_log_advance(tl_log *log, uint32_t offset, const uint8_t *data, size_t len) {
-    static const uint8_t gap[TL_SECTOR_BYTES];
-    assert(offset >= log->end && offset - log->end < TL_SECTOR_BYTES);
-    tl_hasher_update(log->hasher, gap, offset - log->end);
+void tl_log_advance(tl_log *log, const uint8_t *data, size_t len) {
     tl_hasher_update(log->hasher, data, len);
-    log->end = offset + (uint32_t)len;
+    log->end += (uint32_t)len;
     atomic_store(&log->bytes, log->base + log->end);
 }
 
@@ -183,7 +180,7 @@ static talea_code append_here(tl_log *log, tl_group_writer *group, tl_group_head
                                 .offset = log->end,
                                 .group_end = log->end + (uint32_t)len,
                                 .sync_us = sync_us};
-    tl_log_advance(log, log->end, group->buf.data, len);
+    tl_log_advance(log, group->buf.data, len);
     return TALEA_OK;
 }
 
@@ -225,10 +222,11 @@ talea_code tl_log_append(tl_log *log, tl_group_writer *group, uint64_t first_seq
 
 talea_code tl_log_write_proof(tl_log *log, talea_error *err) {
     assert(!log->read_only);
-    uint8_t out[TL_GROUP_HEADER_BYTES];
+    uint8_t out[TL_SECTOR_BYTES + TL_GROUP_HEADER_BYTES];
     uint64_t sync_us = 0;
     uint32_t offset = (uint32_t)tl_proof_offset(log->end); /* INV-D12 */
-    talea_code code = tl_space_ensure(log, (uint64_t)offset + sizeof out, err);
+    size_t gap = offset - log->end;
+    talea_code code = tl_space_ensure(log, (uint64_t)offset + TL_GROUP_HEADER_BYTES, err);
     if (code != TALEA_OK) {
         return code;
     }
@@ -237,12 +235,13 @@ talea_code tl_log_write_proof(tl_log *log, talea_error *err) {
                               .prev_crc = log->prev_crc,
                               .first_seq = log->next_seq,
                               .at = log->last_at};
-    tl_group_header_encode(&header, log->segment, log->salt, offset, out);
-    code = write_synced(log, out, sizeof out, offset, &sync_us, err);
+    tl_put_filler(out, gap, log->salt);
+    tl_group_header_encode(&header, log->segment, log->salt, offset, out + gap);
+    code = write_synced(log, out, gap + TL_GROUP_HEADER_BYTES, log->end, &sync_us, err);
     if (code == TALEA_OK) {
         log->prev_crc = header.crc;
         log->unproven = false;
-        tl_log_advance(log, offset, out, sizeof out);
+        tl_log_advance(log, out, gap + TL_GROUP_HEADER_BYTES);
     }
     return code;
 }

@@ -86,11 +86,19 @@ static int torn_body(tl_walk *walk, const suspect *s, bool *out_torn) {
     return rc;
 }
 
-/* Rule 4, the header is not valid: one of the sectors that it lies in is missing. */
+/* Rule 4, the header is not valid: one of the sectors that it lies in (or should, behind filler) is missing. */
 static int torn_header(tl_walk *walk, const suspect *s, bool *out_torn) {
     uint64_t first_end = sector_end(s->p);
     int rc = is_zero(&walk->scan, s->p, first_end, out_torn);
-    if (rc == 0 && !*out_torn && s->end > first_end) {
+    if (rc != 0 || *out_torn) {
+        return rc;
+    }
+    /* It began here and should go on in the next sector, or this is the filler before a proof. */
+    const uint8_t *data = NULL;
+    size_t len = 0;
+    rc = tl_scan_get(&walk->scan, s->p, (size_t)(first_end - s->p), &data, &len);
+    if (rc == 0 && (s->end > first_end || (len == first_end - s->p &&
+                                           tl_is_filler(data, len, walk->header.salt)))) {
         rc = is_zero(&walk->scan, first_end, first_end + TL_SECTOR_BYTES, out_torn);
     }
     return rc;
@@ -143,6 +151,9 @@ int tl_classify(tl_walk *walk, tl_judgement *out_judgement) {
     if (rc == 0 && first == walk->scan.size) {
         j.verdict = TL_VERDICT_END;
     } else if (rc == 0) {
+        if (walk->defect.segment != walk->segment) { /* the walk did not get as far as to stop */
+            tl_defect_set(&j.defect, walk->segment, first, "damage where there should be zeros");
+        }
         rc = judge_bytes(walk, &s, first, &j);
     }
     if (rc == 0) {

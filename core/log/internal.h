@@ -85,8 +85,8 @@ talea_code tl_log_failure(tl_log *log, talea_error *err);
 /* A call that failed while getting ready, before anything of a group was written. INV-D6: out of
  * space, memory or descriptors passes; anything else fails the log. */
 talea_code tl_log_refuse(tl_log *log, int rc, uint32_t segment, const char *what, talea_error *err);
-/* [writer] The bytes that were just synced at `offset` are now the end of the log. */
-void tl_log_advance(tl_log *log, uint32_t offset, const uint8_t *data, size_t len);
+/* [writer] The bytes that were just synced at log->end belong to the log now. */
+void tl_log_advance(tl_log *log, const uint8_t *data, size_t len);
 /* Room for one more segment's entry in the table. */
 bool tl_log_reserve_info(tl_log *log);
 void tl_log_add_info(tl_log *log, uint64_t base, uint32_t salt);

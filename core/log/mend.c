@@ -108,7 +108,7 @@ static talea_code write_link(tl_recovery *r, talea_error *err) {
         return failed(r, rc, log->segment, "cannot write its link", err);
     }
     log->prev_crc = link.crc;
-    tl_log_advance(log, TL_FIRST_GROUP, out, sizeof out);
+    tl_log_advance(log, out, sizeof out);
     return TALEA_OK;
 }
 

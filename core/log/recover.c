@@ -290,16 +290,16 @@ static talea_code judge(tl_recovery *r, tl_walk *walk, tl_judgement *out, talea_
 
 /* A segment behind a sealed one that has no valid link: its first write never came to an end. */
 static talea_code take_unlinked(tl_recovery *r, bool cut, talea_error *err) {
-    uint32_t segment = r->walk.segment + 1;
-    if (cut) {
+    talea_code code = begin_segment(r, err);
+    uint32_t segment = r->walk.segment;
+    if (code == TALEA_OK && cut) { /* INV-D10 */
         return corrupt_at(r, segment, TL_FIRST_GROUP,
                           "its link is gone: the segment before was cut when it was there", err);
     }
-    if (r->highest > segment) {
+    if (code == TALEA_OK && r->highest > segment) {
         return corrupt_at(r, segment, TL_FIRST_GROUP, "it has no link, and is not the last one",
                           err);
     }
-    talea_code code = begin_segment(r, err);
     if (code == TALEA_OK) {
         code = judge(r, &r->walk, &r->judgement, err);
     }

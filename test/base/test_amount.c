@@ -1,6 +1,6 @@
 /*
- * Amounts. Oracle: decimal arithmetic on strings of digits, one digit at a time, and the powers of two
- * written out.
+ * Amounts. Oracle: decimal arithmetic on strings of digits, one digit at a time, and the powers of
+ * two written out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -136,7 +136,8 @@ static void amounts_at_the_ends(void **state) {
     assert_true(v == i128_max);
     assert_true(amount_text("-170141183460469231731687303715884105728", &v));
     assert_true(v == i128_min);
-    assert_true(amount_text("0000000000000000000000000000000000000000000000000000000000000000042", &v));
+    assert_true(
+        amount_text("0000000000000000000000000000000000000000000000000000000000000000042", &v));
     assert_true(v == 42);
     char text[TALEA_AMOUNT_TEXT_BYTES];
     assert_int_equal(talea_amount_format(i128_min, text), TALEA_AMOUNT_TEXT_BYTES - 1);
@@ -144,12 +145,27 @@ static void amounts_at_the_ends(void **state) {
 
 static void amounts_refused(void **state) {
     static const char *const bad[] = {
-        "", "-", "+", "+1", "-0", "-00", " 1", "1 ", "1e3", "1.0", ".", "--1", "1-", "0x10", "1_000", "1,0",
-        "170141183460469231731687303715884105728",   /* 2^127 */
-        "-170141183460469231731687303715884105729",  /* -2^127 - 1 */
-        "340282366920938463463374607431768211456",   /* 2^128: would wrap to 0 */
-        "1701411834604692317316873037158841057270",  /* 10 * (2^127 - 1) */
-        "3402823669209384634633746074317682114561",  /* 10 * 2^128 + 1 */
+        "",
+        "-",
+        "+",
+        "+1",
+        "-0",
+        "-00",
+        " 1",
+        "1 ",
+        "1e3",
+        "1.0",
+        ".",
+        "--1",
+        "1-",
+        "0x10",
+        "1_000",
+        "1,0",
+        "170141183460469231731687303715884105728",  /* 2^127 */
+        "-170141183460469231731687303715884105729", /* -2^127 - 1 */
+        "340282366920938463463374607431768211456",  /* 2^128: would wrap to 0 */
+        "1701411834604692317316873037158841057270", /* 10 * (2^127 - 1) */
+        "3402823669209384634633746074317682114561", /* 10 * 2^128 + 1 */
         "99999999999999999999999999999999999999999999999999999999999999999999999999999999",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -187,7 +203,8 @@ static void decimals_there_and_back(void **state) {
     static talea_i128 values[BORDERS_MAX];
     size_t count = borders(values);
     for (size_t i = 0; i < count; i++) {
-        for (unsigned precision = 0; precision <= TALEA_PRECISION_MAX; precision += i % 7 == 0 ? 1 : 19) {
+        for (unsigned precision = 0; precision <= TALEA_PRECISION_MAX;
+             precision += i % 7 == 0 ? 1 : 19) {
             check_decimal(values[i], precision);
         }
     }
@@ -204,8 +221,13 @@ static void decimals_shown(void **state) {
         unsigned precision;
         const char *text;
     } cases[] = {
-        {100000, 2, "1000.00"}, {0, 2, "0.00"},   {0, 0, "0"},     {-1, 2, "-0.01"},
-        {5, 0, "5"},            {-5, 1, "-0.5"},  {123, 3, "0.123"},
+        {100000, 2, "1000.00"},
+        {0, 2, "0.00"},
+        {0, 0, "0"},
+        {-1, 2, "-0.01"},
+        {5, 0, "5"},
+        {-5, 1, "-0.5"},
+        {123, 3, "0.123"},
         {1, 38, "0.00000000000000000000000000000000000001"},
         {-1, 38, "-0.00000000000000000000000000000000000001"},
     };
@@ -266,7 +288,8 @@ static void decimals_read(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         talea_i128 v = 77;
-        bool taken = talea_decimal_parse(cases[i].text, strlen(cases[i].text), cases[i].precision, &v);
+        bool taken =
+            talea_decimal_parse(cases[i].text, strlen(cases[i].text), cases[i].precision, &v);
         if (taken != cases[i].taken || v != (taken ? cases[i].minor : 77)) {
             fail_msg("\"%s\" with precision %u", cases[i].text, cases[i].precision);
         }
@@ -317,12 +340,9 @@ static void decimals_by_arithmetic(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(amounts_there_and_back),
-        cmocka_unit_test(amounts_at_the_ends),
-        cmocka_unit_test(amounts_refused),
-        cmocka_unit_test(decimals_there_and_back),
-        cmocka_unit_test(decimals_shown),
-        cmocka_unit_test(decimals_read),
+        cmocka_unit_test(amounts_there_and_back), cmocka_unit_test(amounts_at_the_ends),
+        cmocka_unit_test(amounts_refused),        cmocka_unit_test(decimals_there_and_back),
+        cmocka_unit_test(decimals_shown),         cmocka_unit_test(decimals_read),
         cmocka_unit_test(decimals_by_arithmetic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

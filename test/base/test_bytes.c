@@ -283,11 +283,14 @@ static size_t encode(uint32_t cp, uint8_t out[4]) {
     return 4;
 }
 
-/* Is the whole text well-formed? Reads each character by the mask of its lead byte and accepts it when
- * encoding gives the same bytes again. */
+/* Is the whole text well-formed? Reads each character by the mask of its lead byte and accepts it
+ * when encoding gives the same bytes again. */
 static bool naive_utf8(const uint8_t *p, size_t len) {
     while (len > 0) {
-        size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xC0 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 : 4;
+        size_t n = p[0] < 0x80                   ? 1
+                   : p[0] >= 0xC0 && p[0] < 0xE0 ? 2
+                   : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
+                                                 : 4;
         if (n > len || (n == 4 && (p[0] < 0xF0 || p[0] >= 0xF8))) {
             return false;
         }

@@ -40,9 +40,10 @@ static void published_vectors(void **state) {
         up[i] = (uint8_t)i;
         down[i] = (uint8_t)(31 - i);
     }
-    static const uint8_t read_pdu[48] = {
-        0x01, 0xC0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0, 0, 0, 0,    0x14, 0, 0, 0, 0, 0, 0x04, 0,
-        0,    0,    0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t read_pdu[48] = {0x01, 0xC0, 0, 0,    0,    0, 0, 0,    0,    0, 0,    0,
+                                         0,    0,    0, 0,    0x14, 0, 0, 0,    0,    0, 0x04, 0,
+                                         0,    0,    0, 0x14, 0,    0, 0, 0x18, 0x28, 0, 0,    0,
+                                         0,    0,    0, 0,    0x02, 0, 0, 0,    0,    0, 0,    0};
     for (int i = 0; i < BOTH; i++) {
         assert_int_equal(both[i](0, zeros, 32), 0x8A9136AAU);
         assert_int_equal(both[i](0, ones, 32), 0x62A8AB43U);
@@ -64,7 +65,8 @@ static void fill_random(rng *r) {
     }
 }
 
-/* Every length around the borders of the words and of the three interleaved blocks (3 x 512 bytes). */
+/* Every length around the borders of the words and of the three interleaved blocks (3 x 512 bytes).
+ */
 static void every_length_and_alignment(void **state) {
     rng r = {1};
     fill_random(&r);

@@ -15,12 +15,29 @@
 
 static void names(void **state) {
     static const char *const expected[] = {
-        "ok",         "invalid_draft",  "invalid_amount",       "invalid_book",
-        "unbalanced", "unknown_asset",  "unknown_account",      "asset_mismatch",
-        "already_exists", "constraint_violation", "idempotency_conflict", "mixed_books",
-        "append_only", "too_large",     "overloaded",           "locked",
-        "read_only",  "no_ledger",      "bad_option",           "full",
-        "io",         "corrupt",        "nomem",
+        "ok",
+        "invalid_draft",
+        "invalid_amount",
+        "invalid_book",
+        "unbalanced",
+        "unknown_asset",
+        "unknown_account",
+        "asset_mismatch",
+        "already_exists",
+        "constraint_violation",
+        "idempotency_conflict",
+        "mixed_books",
+        "append_only",
+        "too_large",
+        "overloaded",
+        "locked",
+        "read_only",
+        "no_ledger",
+        "bad_option",
+        "full",
+        "io",
+        "corrupt",
+        "nomem",
     };
     assert_int_equal(sizeof expected / sizeof expected[0], TALEA_CODE_COUNT);
     for (int code = 0; code < TALEA_CODE_COUNT; code++) {
@@ -58,9 +75,10 @@ static void system_errors(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         talea_error err;
         char expected[256];
-        snprintf(expected, sizeof expected, "writing log/1: %s (errno %d)", strerror(cases[i].os_errno),
-                 cases[i].os_errno);
-        assert_int_equal(tl_error_os(&err, cases[i].os_errno, "writing %s", "log/1"), cases[i].code);
+        snprintf(expected, sizeof expected, "writing log/1: %s (errno %d)",
+                 strerror(cases[i].os_errno), cases[i].os_errno);
+        assert_int_equal(tl_error_os(&err, cases[i].os_errno, "writing %s", "log/1"),
+                         cases[i].code);
         assert_int_equal(err.code, cases[i].code);
         assert_int_equal(err.os_errno, cases[i].os_errno);
         assert_string_equal(err.message, expected);

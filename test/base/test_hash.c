@@ -1,6 +1,6 @@
 /*
- * XXH3. Oracle: values computed by the shared library libxxhash 0.8.1, which was checked against the
- * test vectors that xxHash publishes; and for the streaming form, the one-shot form.
+ * XXH3. Oracle: values computed by the shared library libxxhash 0.8.1, which was checked against
+ * the test vectors that xxHash publishes; and for the streaming form, the one-shot form.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,8 @@ typedef struct vector {
 
 static const uint64_t seed = 0x9E3779B97F4A7C15U;
 
-/* One on each side of every border between XXH3's methods: 3, 8, 16, 128, 240 bytes, 1024 a block. */
+/* One on each side of every border between XXH3's methods: 3, 8, 16, 128, 240 bytes, 1024 a block.
+ */
 static const vector vectors[] = {
     {0, 0x2D06800538D394C2U, 0x602B0E2CD6662C8BU, 0x6001C324468D497FU, 0x99AA06D3014798D8U},
     {1, 0x4C5CCA45D0F4811FU, 0x2F3ACD3805F81DE3U, 0x4C5CCA45D0F4811FU, 0x495B62073EF70CA4U},

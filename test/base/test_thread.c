@@ -1,7 +1,7 @@
 /*
- * Mutexes, conditions, threads and the gate. Oracles: counters that only mutual exclusion keeps right,
- * the kernel's own view of a signal mask, and for wake-ups a deadline: every wait that must end is
- * given ten seconds, and running into them is a lost wake-up.
+ * Mutexes, conditions, threads and the gate. Oracles: counters that only mutual exclusion keeps
+ * right, the kernel's own view of a signal mask, and for wake-ups a deadline: every wait that must
+ * end is given ten seconds, and running into them is a lost wake-up.
  */
 /* ctest: tsan */
 #include <sched.h>
@@ -23,7 +23,8 @@ static void start(pthread_t *thread, void *(*run)(void *), void *arg) {
     assert_int_equal(tl_thread_start(thread, run, arg), 0);
 }
 
-/* What a thread found wrong, for the main thread to report: cmocka's assertions belong to that one. */
+/* What a thread found wrong, for the main thread to report: cmocka's assertions belong to that one.
+ */
 static void *join(pthread_t thread) {
     void *result = NULL;
     assert_int_equal(pthread_join(thread, &result), 0);
@@ -232,7 +233,8 @@ static void *crowd_member(void *arg) {
     return NULL;
 }
 
-/* One opener, many sleepers, and back through a second gate with one sleeper and changing openers. */
+/* One opener, many sleepers, and back through a second gate with one sleeper and changing openers.
+ */
 static void gate_wakes_everybody(void **state) {
     arena a = {0};
     tl_gate_init(&a.round, 0);
@@ -280,7 +282,8 @@ static void *player(void *arg) {
     return NULL;
 }
 
-/* Each side opens just as the other is about to sleep, with small random delays to move the moment. */
+/* Each side opens just as the other is about to sleep, with small random delays to move the moment.
+ */
 static void gate_ping_pong(void **state) {
     pair p = {.delays = {98}};
     tl_gate_init(&p.ping, 0);
@@ -314,7 +317,8 @@ static void *toggle_waiter(void *arg) {
 }
 
 /* The word goes back and forth between two values: nobody may be forgotten because the word is the
- * old one again. The last change comes after `done`, so that whoever still sleeps is woken by it. */
+ * old one again. The last change comes after `done`, so that whoever still sleeps is woken by it.
+ */
 static void gate_survives_old_words(void **state) {
     toggle t = {.done = false};
     tl_gate_init(&t.gate, 0);
@@ -353,8 +357,8 @@ static void *opener(void *arg) {
     return NULL;
 }
 
-/* The waiter frees the gate as soon as it sees the new word, though tl_gate_open may not have returned:
- * AddressSanitizer and TSan see it when the opener touches the gate again. */
+/* The waiter frees the gate as soon as it sees the new word, though tl_gate_open may not have
+ * returned: AddressSanitizer and TSan see it when the opener touches the gate again. */
 static void gate_may_be_freed_by_its_waiter(void **state) {
     relay r = {.gate = NULL};
     pthread_t thread;

@@ -78,8 +78,7 @@ static void every_day(void **state) {
         bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
         for (int month = 1; month <= 12; month++) {
             int length = lengths[month - 1] + (month == 2 && leap ? 1 : 0);
-            /* Every day near the leap days, the ends of the other months: all that can differ. */
-            for (int d = 1; d <= length; d += d == 2 && month > 3 ? length - 3 : 1) {
+            for (int d = 1; d <= length; d++) {
                 char expected[TALEA_TIME_TEXT_BYTES];
                 char text[TALEA_TIME_TEXT_BYTES];
                 memcpy(expected, "0000-00-00T00:00:00.000000Z", sizeof expected);
@@ -161,19 +160,64 @@ static void accepted_forms(void **state) {
 
 static void refused_forms(void **state) {
     static const char *const bad[] = {
-        "", "2", "2026", "2026-01", "2026-1-31", "26-01-31", "20260131", "2026/01/31", "02026-01-31",
-        "-026-01-31", "+2026-01-31", "2026-00-10", "2026-13-10", "2026-01-00", "2026-01-32",
-        "2026-02-29", "2100-02-29", "2024-02-30", "2026-04-31", " 2026-01-31", "2026-01-31 ",
-        "2026-01-31Z", "2026-01-31+01:00", "2026-01-31T", "2026-01-31T1", "2026-01-31T14",
-        "2026-01-31T14:", "2026-01-31T14:2", "2026-01-31T1:02", "2026-01-31t14:02",
-        "2026-01-31T14:02z", "2026-01-31  14:02", "2026-01-31T24:00", "2026-01-31T14:60",
-        "2026-01-31T14:02:", "2026-01-31T14:02:6", "2026-01-31T14:02:60", "2026-01-31T14:02:59.",
-        "2026-01-31T14:02:59.Z", "2026-01-31T14:02:59,5", "2026-01-31T14:02.5",
-        "2026-01-31T14:02:59.5 Z", "2026-01-31T14:02ZZ", "2026-01-31T14:02Z+00:00",
-        "2026-01-31T14:02+", "2026-01-31T14:02+1", "2026-01-31T14:02+01", "2026-01-31T14:02+0100",
-        "2026-01-31T14:02+01:0", "2026-01-31T14:02+01:60", "2026-01-31T14:02+15:00",
-        "2026-01-31T14:02+01:00Z", "2026-01-31T14:02 +01:00", "now", "12:00", "2460000.5",
-        "0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59.999999-00:01", /* leave the four-digit years */
+        "",
+        "2",
+        "2026",
+        "2026-01",
+        "2026-1-31",
+        "26-01-31",
+        "20260131",
+        "2026/01/31",
+        "02026-01-31",
+        "-026-01-31",
+        "+2026-01-31",
+        "2026-00-10",
+        "2026-13-10",
+        "2026-01-00",
+        "2026-01-32",
+        "2026-02-29",
+        "2100-02-29",
+        "2024-02-30",
+        "2026-04-31",
+        " 2026-01-31",
+        "2026-01-31 ",
+        "2026-01-31Z",
+        "2026-01-31+01:00",
+        "2026-01-31T",
+        "2026-01-31T1",
+        "2026-01-31T14",
+        "2026-01-31T14:",
+        "2026-01-31T14:2",
+        "2026-01-31T1:02",
+        "2026-01-31t14:02",
+        "2026-01-31T14:02z",
+        "2026-01-31  14:02",
+        "2026-01-31T24:00",
+        "2026-01-31T14:60",
+        "2026-01-31T14:02:",
+        "2026-01-31T14:02:6",
+        "2026-01-31T14:02:60",
+        "2026-01-31T14:02:59.",
+        "2026-01-31T14:02:59.Z",
+        "2026-01-31T14:02:59,5",
+        "2026-01-31T14:02.5",
+        "2026-01-31T14:02:59.5 Z",
+        "2026-01-31T14:02ZZ",
+        "2026-01-31T14:02Z+00:00",
+        "2026-01-31T14:02+",
+        "2026-01-31T14:02+1",
+        "2026-01-31T14:02+01",
+        "2026-01-31T14:02+0100",
+        "2026-01-31T14:02+01:0",
+        "2026-01-31T14:02+01:60",
+        "2026-01-31T14:02+15:00",
+        "2026-01-31T14:02+01:00Z",
+        "2026-01-31T14:02 +01:00",
+        "now",
+        "12:00",
+        "2460000.5",
+        "0000-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59.999999-00:01", /* leave the four-digit years */
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         int64_t micros = 77;
@@ -195,7 +239,8 @@ static void cut_and_changed(void **state) {
     static const char full[] = "2026-11-17T12:11:12.123456+11:22";
     int64_t micros;
     for (size_t len = 0; len < sizeof full; len++) {
-        bool expected = len == 10 || len == 16 || len == 19 || (len >= 21 && len <= 26) || len == 32;
+        bool expected =
+            len == 10 || len == 16 || len == 19 || (len >= 21 && len <= 26) || len == 32;
         assert_int_equal(talea_time_parse(full, len, &micros), expected);
     }
     for (size_t at = 0; at < sizeof full - 1; at++) {
@@ -218,9 +263,9 @@ static void cut_and_changed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_instants),   cmocka_unit_test(around_borders),
-        cmocka_unit_test(every_day),         cmocka_unit_test(outside_the_years),
-        cmocka_unit_test(accepted_forms),    cmocka_unit_test(refused_forms),
+        cmocka_unit_test(random_instants), cmocka_unit_test(around_borders),
+        cmocka_unit_test(every_day),       cmocka_unit_test(outside_the_years),
+        cmocka_unit_test(accepted_forms),  cmocka_unit_test(refused_forms),
         cmocka_unit_test(cut_and_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

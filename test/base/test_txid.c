@@ -18,8 +18,8 @@ static void by_printf(const uint8_t id[16], const char *format, char out[TALEA_T
     for (int i = 0; i < 16; i++) {
         snprintf(hex + (ptrdiff_t)2 * i, 3, format[0] == 'X' ? "%02X" : "%02x", id[i]);
     }
-    snprintf(out, TALEA_TXID_TEXT_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-             hex + 20);
+    snprintf(out, TALEA_TXID_TEXT_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+             hex + 16, hex + 20);
 }
 
 static void there_and_back(void **state) {

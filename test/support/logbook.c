@@ -176,22 +176,22 @@ image image_take(tl_io *io, const char *dir) {
     return taken;
 }
 
-void image_free(image *image) {
-    for (size_t i = 0; i < image->count; i++) {
-        free(image->files[i].data);
+void image_free(image *of) {
+    for (size_t i = 0; i < of->count; i++) {
+        free(of->files[i].data);
     }
-    free(image->files);
-    image->files = NULL;
-    image->count = 0;
+    free(of->files);
+    of->files = NULL;
+    of->count = 0;
 }
 
-tl_io *image_mount(const image *image) {
+tl_io *image_mount(const image *of) {
     tl_io *io = tl_io_memory_new();
     assert_non_null(io);
     assert_int_equal(io->ops->mkdir(io, LOGBOOK_BOOKS), 0);
     assert_int_equal(io->ops->mkdir(io, LOGBOOK_DIR), 0);
-    for (size_t i = 0; i < image->count; i++) {
-        const image_file *f = &image->files[i];
+    for (size_t i = 0; i < of->count; i++) {
+        const image_file *f = &of->files[i];
         char path[256];
         tl_file *file = NULL;
         (void)snprintf(path, sizeof path, "%s/%s", LOGBOOK_DIR, f->name);
@@ -202,10 +202,10 @@ tl_io *image_mount(const image *image) {
     return io;
 }
 
-image_file *image_find(const image *image, const char *name) {
-    for (size_t i = 0; i < image->count; i++) {
-        if (strcmp(image->files[i].name, name) == 0) {
-            return &image->files[i];
+image_file *image_find(const image *of, const char *name) {
+    for (size_t i = 0; i < of->count; i++) {
+        if (strcmp(of->files[i].name, name) == 0) {
+            return &of->files[i];
         }
     }
     return NULL;

@@ -78,10 +78,10 @@ typedef struct image {
 
 /* Every file of a directory, by name. */
 image image_take(tl_io *io, const char *dir);
-void image_free(image *image);
+void image_free(image *of);
 /* A fresh io in memory with exactly these files in LOGBOOK_DIR. */
-tl_io *image_mount(const image *image);
-image_file *image_find(const image *image, const char *name);
+tl_io *image_mount(const image *of);
+image_file *image_find(const image *of, const char *name);
 /* A deep copy of one image. */
 image image_copy(const image *from);
 bool image_same(const image *a, const image *b);

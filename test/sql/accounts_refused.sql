@@ -1,0 +1,25 @@
+-- Shapes that are refused, and nothing is written.
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'a', 'EUR', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'a', 'usd', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'a', 'USD', 'money');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'a', 'USD', NULL);
+INSERT INTO accounts(book, account, asset, kind, normal_side) VALUES ('main', 'a', 'USD', 'asset', 'left');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', NULL, 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', '', 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 7, 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'a', NULL, 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES (NULL, 'a', 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('', 'a', 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES (7, 'a', 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('_mine', 'a', 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind) VALUES ('_system', 'a', 'USD', 'asset');
+INSERT INTO accounts(book, account, asset, kind, min_balance) VALUES ('main', 'a', 'USD', 'asset', 1.0);
+INSERT INTO accounts(book, account, asset, kind, max_balance) VALUES ('main', 'a', 'USD', 'asset', '1e3');
+INSERT INTO accounts(book, account, asset, kind, max_balance) VALUES ('main', 'a', 'USD', 'asset', x'31');
+INSERT INTO accounts(book, account, asset, kind, min_balance, max_balance) VALUES ('main', 'a', 'USD', 'asset', 5, 4);
+INSERT INTO accounts(book, account, asset, kind, min_balance) VALUES ('main', 'a', 'USD', 'asset', '170141183460469231731687303715884105728');
+INSERT INTO accounts(book, account, asset, kind, opened_seq) VALUES ('main', 'a', 'USD', 'asset', 1);
+INSERT INTO accounts(book, account, asset, kind, opened_at) VALUES ('main', 'a', 'USD', 'asset', '2020-01-01');
+SELECT count(*) FROM accounts;
+SELECT count(*) FROM events WHERE book <> '_system';

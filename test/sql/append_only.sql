@@ -1,0 +1,34 @@
+-- UPDATE, DELETE and REPLACE are refused on every table.
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'cash', 'USD', 'asset'), ('main', 'rev', 'USD', 'income');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k1', 'cash', 'rev', 10);
+UPDATE assets SET name = 'x';
+UPDATE accounts SET min_balance = 0 WHERE account = 'cash';
+UPDATE transfers SET amount = 11;
+UPDATE postings SET debit = 11;
+UPDATE events SET metadata = '{}';
+UPDATE balances SET balance = 1;
+UPDATE trial_balance SET debits = 1;
+UPDATE books SET last_seq = 1;
+UPDATE verify SET checked = 1;
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k1', 'cash', 'rev', 10);
+UPDATE results SET n = 5 WHERE n = 1;
+DELETE FROM assets;
+DELETE FROM accounts WHERE account = 'cash';
+DELETE FROM transfers;
+DELETE FROM postings WHERE seq = 3;
+DELETE FROM events;
+DELETE FROM balances;
+REPLACE INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
+REPLACE INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k2', 'cash', 'rev', 10);
+INSERT OR REPLACE INTO events(book, idempotency_key, postings) VALUES ('main', 'k2', '[]');
+INSERT OR REPLACE INTO postings(book, idempotency_key, account, debit) VALUES ('main', 'k2', 'cash', 1);
+INSERT OR REPLACE INTO accounts(book, account, asset, kind) VALUES ('main', 'x', 'USD', 'asset');
+INSERT INTO balances(book, account, balance) VALUES ('main', 'cash', 5);
+INSERT INTO trial_balance(book) VALUES ('main');
+INSERT INTO books(book) VALUES ('main');
+INSERT INTO results(n) VALUES (1);
+INSERT INTO verify(book) VALUES ('main');
+-- Nothing matched, nothing refused, nothing changed.
+DELETE FROM events WHERE seq = 77;
+SELECT last_seq FROM books WHERE book = 'main';

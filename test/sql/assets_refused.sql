@@ -1,0 +1,25 @@
+-- Shapes that are refused.
+INSERT INTO assets(asset, class, precision) VALUES ('BTC', 'crypto', 8);
+INSERT INTO assets(asset, class, network, precision) VALUES ('USD', 'fiat', 'fed', 2);
+INSERT INTO assets(asset, class, native_id, precision) VALUES ('USD', 'fiat', 'x', 2);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'stock', 2);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'FIAT', 2);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', NULL, 2);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 39);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', -1);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2.0);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', NULL);
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', x'02');
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 4294967298);
+INSERT INTO assets(asset, class) VALUES ('USD', 'fiat');
+INSERT INTO assets(asset, class, precision) VALUES (NULL, 'fiat', 2);
+INSERT INTO assets(asset, class, precision) VALUES ('', 'fiat', 2);
+INSERT INTO assets(asset, class, precision) VALUES (5, 'fiat', 2);
+INSERT INTO assets(asset, class, precision) VALUES (x'41', 'fiat', 2);
+INSERT INTO assets(asset, class, precision) VALUES ('A' || char(10) || 'B', 'fiat', 2);
+INSERT INTO assets(asset, class, precision, name) VALUES ('USD', 'fiat', 2, 5);
+INSERT INTO assets(asset, class, precision) VALUES (printf('%.129c', 'x'), 'fiat', 2);
+SELECT count(*) FROM assets;
+INSERT INTO assets(asset, class, precision) VALUES (printf('%.128c', 'x'), 'fiat', 2);
+SELECT length(asset) FROM assets;
+SELECT count(*) FROM events;

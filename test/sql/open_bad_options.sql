@@ -1,0 +1,31 @@
+-- Unknown or ill-formed parameters are refused, nothing is opened and nothing is created.
+SELECT talea_open('file:a?mode=rwx');
+SELECT talea_open('file:a?mode=');
+SELECT talea_open('file:a?mode=RO');
+SELECT talea_open('file:a?modus=ro');
+SELECT talea_open('file:a?cache=shared');
+SELECT talea_open('file:a?segment_max=1');
+SELECT talea_open('file:a?segment_max=65535');
+SELECT talea_open('file:a?segment_max=1073741825');
+SELECT talea_open('file:a?segment_max=128MiB');
+SELECT talea_open('file:a?segment_max=');
+SELECT talea_open('file:a?segment_max');
+SELECT talea_open('file:a?SEGMENT_MAX=65536');
+SELECT talea_open('file:a?snapshot_every=-1');
+SELECT talea_open('file:a?snapshot_every=1.5');
+SELECT talea_open('file:a?snapshot_every=99999999999999999999');
+SELECT talea_open('file:a?idem_hot_cap=0x10');
+SELECT talea_open('file:a?queue_depth=0');
+SELECT talea_open('file:a?queue_depth=4294967297');
+SELECT talea_open('file:a?group_max=0');
+SELECT talea_open('file:a?group_max= 5');
+SELECT talea_open('file:a?group_max=+5');
+SELECT talea_open('file:a?group_max=5&group_max=6');
+SELECT talea_open('file:a?=5');
+SELECT talea_open('file:?mode=rwc');
+SELECT talea_open('');
+SELECT talea_open('file:a%0');
+SELECT talea_open('file:a%00b');
+SELECT talea_open('file:a?mode=r%77c%');
+SELECT talea_open('file://elsewhere/a');
+.shell ls | grep -v '^shop.db' | wc -l

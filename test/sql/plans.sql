@@ -1,0 +1,31 @@
+-- The plan string of everyday questions.
+.mode list
+EXPLAIN QUERY PLAN SELECT balance FROM balances WHERE book = 'main' AND account = 'cash';
+EXPLAIN QUERY PLAN SELECT * FROM balances WHERE book = 'main';
+EXPLAIN QUERY PLAN SELECT * FROM balances WHERE book = 'main' AND asset = 'USD';
+EXPLAIN QUERY PLAN SELECT * FROM balances;
+EXPLAIN QUERY PLAN SELECT * FROM balances WHERE book = 'main' AND as_of = '2026-01-01';
+EXPLAIN QUERY PLAN SELECT * FROM balances('2026-01-01', 5) WHERE account = 'cash';
+EXPLAIN QUERY PLAN SELECT * FROM balances WHERE book = 'main' AND account IN ('a', 'b');
+EXPLAIN QUERY PLAN SELECT * FROM trial_balance WHERE book = 'main';
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book = 'main' AND seq = 5;
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book = 'main' AND seq > 5 ORDER BY seq;
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book = 'main' AND seq > 5 ORDER BY seq LIMIT 100;
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book = 'main' ORDER BY seq DESC LIMIT 10;
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book = 'main' AND idempotency_key = 'k';
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE txid = 'x';
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book = 'main' AND at >= '2026-01-01' AND at < '2026-02-01';
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE book IN ('a', 'b') ORDER BY book, seq;
+EXPLAIN QUERY PLAN SELECT * FROM events ORDER BY seq;
+EXPLAIN QUERY PLAN SELECT * FROM transfers WHERE book = 'main' AND debit = 'cash' ORDER BY seq;
+EXPLAIN QUERY PLAN SELECT * FROM transfers WHERE book = 'main' AND idempotency_key = 'k';
+EXPLAIN QUERY PLAN SELECT seq, debit, credit FROM postings WHERE book = 'main' AND account = 'cash' ORDER BY seq;
+EXPLAIN QUERY PLAN SELECT seq, debit, credit, balance FROM postings WHERE book = 'main' AND account = 'cash' ORDER BY seq DESC LIMIT 20;
+EXPLAIN QUERY PLAN SELECT * FROM accounts WHERE book = 'main' AND account = 'cash';
+EXPLAIN QUERY PLAN SELECT * FROM accounts WHERE asset = 'USD';
+EXPLAIN QUERY PLAN SELECT * FROM assets WHERE asset = 'USD';
+EXPLAIN QUERY PLAN SELECT * FROM books WHERE book = 'main';
+EXPLAIN QUERY PLAN SELECT * FROM results;
+EXPLAIN QUERY PLAN SELECT * FROM verify WHERE book = 'main';
+EXPLAIN QUERY PLAN SELECT a.account, p.debit FROM accounts a JOIN postings p ON p.book = a.book AND p.account = a.account WHERE a.book = 'main';
+EXPLAIN QUERY PLAN SELECT * FROM events WHERE (book = 'main' AND seq = 5) OR txid = 'x';

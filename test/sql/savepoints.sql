@@ -1,0 +1,25 @@
+-- Nested savepoints, ROLLBACK TO, RELEASE.
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'cash', 'USD', 'asset'), ('main', 'rev', 'USD', 'income');
+BEGIN;
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'a', 'cash', 'rev', 1);
+SAVEPOINT one;
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'b', 'cash', 'rev', 10);
+SAVEPOINT two;
+INSERT INTO events(book, idempotency_key, postings) VALUES ('main', 'c', '[{"account":"cash","debit":100},{"account":"rev","credit":100}]');
+ROLLBACK TO two;
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'd', 'cash', 'rev', 1000);
+RELEASE two;
+SAVEPOINT three;
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'e', 'cash', 'rev', 10000);
+SAVEPOINT four;
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'f', 'cash', 'rev', 100000);
+RELEASE four;
+ROLLBACK TO three;
+ROLLBACK TO three;
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'new', 'USD', 'asset');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'g', 'new', 'rev', 1000000);
+RELEASE one;
+COMMIT;
+SELECT idempotency_key, seq, amount FROM transfers ORDER BY seq;
+SELECT n, idempotency_key, status, seq FROM results ORDER BY n;

@@ -1,0 +1,34 @@
+-- Each way a transfer can be wrong; nothing is written by any of them.
+INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'cash', 'USD', 'asset'), ('main', 'rev', 'USD', 'income');
+INSERT INTO assets(asset, class, precision) VALUES ('EUR', 'fiat', 2);
+INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'euros', 'EUR', 'asset');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', 'nobody', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', 'cash', 'Rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('elsewhere', 'k', 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', 'cash', 'euros', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, asset, amount) VALUES ('main', 'k', 'cash', 'rev', 'EUR', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, asset, amount) VALUES ('main', 'k', 'cash', 'rev', 'XXX', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', NULL, 'cash', 'rev', 5);
+INSERT INTO transfers(book, debit, credit, amount) VALUES ('main', 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', '', 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 17, 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', printf('%.256c', 'k'), 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', NULL, 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', 'cash', NULL, 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', 5, 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit) VALUES ('main', 'k', 'cash', 'rev');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES (NULL, 'k', 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('_system', 'k', 'cash', 'rev', 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, metadata) VALUES ('main', 'k', 'cash', 'rev', 5, '{');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, external_refs) VALUES ('main', 'k', 'cash', 'rev', 5, 'nope');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, metadata) VALUES ('main', 'k', 'cash', 'rev', 5, 5);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, occurred_at) VALUES ('main', 'k', 'cash', 'rev', 5, 'yesterday');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, seq) VALUES ('main', 'k', 'cash', 'rev', 5, 9);
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, txid) VALUES ('main', 'k', 'cash', 'rev', 5, '00000000-0000-7000-8000-000000000000');
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount, at) VALUES ('main', 'k', 'cash', 'rev', 5, '2020-01-01');
+SELECT last_seq FROM books WHERE book = 'main';
+SELECT count(*) FROM transfers;
+-- Both sides one account: debit and credit balance, and nothing moves.
+INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k', 'cash', 'cash', 5);
+SELECT balance, debits, credits FROM balances WHERE account = 'cash';
