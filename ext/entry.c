@@ -117,10 +117,9 @@ static int install(sqlite3 *db, tlx_connection *connection, char **out_message) 
     if (!tlx_binding_add(connection, "talea")) {
         return SQLITE_NOMEM;
     }
-    bool attached = false;
     int rc = tlx_modules_register(db, connection);
     if (rc == SQLITE_OK) {
-        rc = tlx_schema_ensure(db, "talea", &attached, out_message);
+        rc = tlx_schema_ensure(db, "talea", out_message);
     }
     if (rc == SQLITE_OK) {
         rc = tlx_functions_register_pure(db);
@@ -141,9 +140,8 @@ static int load(sqlite3 *db, char **out_message) {
         return SQLITE_ERROR;
     }
     finding found = look_around(db);
-    bool attached = false;
     if (found == OURSELVES) {
-        return tlx_schema_ensure(db, "talea", &attached, out_message);
+        return tlx_schema_ensure(db, "talea", out_message);
     }
     if (found == SOMEBODY_ELSE || tlx_schema_exists(db, "talea")) {
         *out_message = tlx_error_format(

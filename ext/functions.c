@@ -103,8 +103,7 @@ static tlx_binding *binding_for_open(sqlite3_context *context, tlx_connection *c
         }
     }
     char *message = NULL;
-    bool attached = false;
-    int rc = tlx_schema_ensure(connection->db, schema, &attached, &message);
+    int rc = tlx_schema_ensure(connection->db, schema, &message);
     if (rc != SQLITE_OK) {
         if (message) {
             sqlite3_result_error(context, message, -1);

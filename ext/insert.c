@@ -19,6 +19,7 @@
 #include "columns.h"
 #include "error.h"
 #include "row.h"
+#include "tables.h"
 #include "value.h"
 
 #include <assert.h>
@@ -126,7 +127,7 @@ static int refused(tlx_row *row, int mode) {
 /* What no row could ever do. Under OR IGNORE SQLite would swallow SQLITE_CONSTRAINT. */
 static int never(tlx_table *table, const char *words) {
     talea_error err;
-    tlx_error_set(&err, TALEA_APPEND_ONLY, "%s", words);
+    tlx_error_set(&err, TALEA_APPEND_ONLY, "%s: %s", tlx_table_names[table->id], words);
     int rc = tlx_fail(&table->base, &err);
     return sqlite3_vtab_on_conflict(tlx_table_db(table)) == SQLITE_IGNORE ? SQLITE_ERROR : rc;
 }
@@ -154,7 +155,8 @@ int tlx_insert_row(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlite3_i
     row.key = (talea_text){NULL, 0};
     bool good = false;
     if (mode == SQLITE_REPLACE) {
-        tlx_row_refuse(&row, TALEA_APPEND_ONLY, "no REPLACE; a correction is a new posting");
+        tlx_row_refuse(&row, TALEA_APPEND_ONLY, "%s: no REPLACE; a correction is a new posting",
+                       tlx_table_names[row.table->id]);
     } else if (sqlite3_value_type(argv[1]) != SQLITE_NULL) {
         tlx_row_refuse(&row, TALEA_INVALID_DRAFT, "rowid is assigned by the ledger; leave it out");
     } else {
@@ -175,8 +177,7 @@ int tlx_insert_refused(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqlit
     if (is_change(argc, argv)) {
         return change_refused(table);
     }
-    return never(table, "this table only shows; INSERT INTO assets, accounts, transfers, postings "
-                        "or events");
+    return never(table, "only shows; INSERT INTO assets, accounts, transfers, postings or events");
 }
 
 /* ---- Assets ---------------------------------------------------------------------------------- */
@@ -200,13 +201,15 @@ static bool asset_class(tlx_row *row, talea_asset_class *out_class) {
 
 static bool precision(tlx_row *row, unsigned *out_precision) {
     sqlite3_value *value = row->columns[ASSETS_PRECISION];
-    sqlite3_int64 given = -1;
-    if (sqlite3_value_type(value) == SQLITE_INTEGER) {
-        given = sqlite3_value_int64(value);
-    }
-    if (given < 0 || given > TALEA_PRECISION_MAX) {
+    if (sqlite3_value_type(value) != SQLITE_INTEGER) {
         return tlx_row_refuse(row, TALEA_INVALID_DRAFT, "precision must be an INTEGER from 0 to %d",
                               TALEA_PRECISION_MAX);
+    }
+    sqlite3_int64 given = sqlite3_value_int64(value);
+    if (given < 0 || given > TALEA_PRECISION_MAX) {
+        return tlx_row_refuse(row, TALEA_INVALID_DRAFT,
+                              "precision must be an INTEGER from 0 to %d, not %lld",
+                              TALEA_PRECISION_MAX, (long long)given);
     }
     *out_precision = (unsigned)given;
     return true;

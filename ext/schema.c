@@ -1,20 +1,26 @@
 /*
  * schema.c: attaching a schema and creating its tables.
  *
- * How: plain SQL. All tables are created under one savepoint, so that it is one SQL transaction and
- * not ten.
+ * How: plain SQL where that does. All tables are created under one savepoint, so that it is one SQL
+ * transaction and not ten.
  *
- * Not inside a SQL transaction: ATTACH cannot be rolled back but CREATE can, so a ROLLBACK would
- * leave a schema without tables. Worse, a table takes part in the transaction that it is created in
- * without xBegin, and a ROLLBACK TO takes the table but does not tell us: drafts would be posted
- * that were rolled back.
+ * It does not do inside a SQL transaction: a ROLLBACK takes away what CREATE made, and leaves what
+ * ATTACH made, a schema without tables. Worse, a table takes part in the transaction that it is
+ * created in without xBegin, and a ROLLBACK TO takes the table without a word to us: drafts would
+ * be posted that were rolled back. And it does not do on a connection that was opened read-only,
+ * which attaches ":memory:" read-only, too. In both cases the schema is loaded as an image that has
+ * the tables in it already (schema_image.c). Not always: images are newer, and can be compiled out.
  */
 #include "schema.h"
 
 #include "error.h"
+#include "schema_image.h"
 #include "tables.h"
 
-#include <assert.h>
+#include <string.h>
+
+/* What SQLite calls the file of an image. */
+#define IMAGE_FILE "x"
 
 /* ---- What is there --------------------------------------------------------------------------- */
 
@@ -78,48 +84,84 @@ static int create_tables(sqlite3 *db, const char *schema, char **out_message) {
     return rc;
 }
 
-/* A connection that was opened read-only attaches ":memory:" read-only, too; a URI lets it say
- * otherwise. Not always a URI: where they are switched off, it would name a file. */
-static int attach(sqlite3 *db, const char *schema, char **out_message) {
-    int rc = run(db, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"", schema), out_message);
-    if (rc == SQLITE_OK && sqlite3_db_readonly(db, schema) == 1 && tlx_schema_detach(db, schema)) {
-        rc = run(db, sqlite3_mprintf("ATTACH 'file:talea?mode=memory' AS \"%w\"", schema),
-                 out_message);
+static bool find_encoding(sqlite3 *db, tlx_encoding *out_encoding) {
+    sqlite3_stmt *stmt = NULL;
+    bool found = false;
+    if (sqlite3_prepare_v2(db, "PRAGMA main.encoding", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(stmt, 0);
+        found = name != NULL;
+        *out_encoding = !name || sqlite3_stricmp(name, "UTF-8") == 0 ? TLX_UTF8
+                        : sqlite3_stricmp(name, "UTF-16be") == 0     ? TLX_UTF16BE
+                                                                     : TLX_UTF16LE;
+    }
+    sqlite3_finalize(stmt);
+    return found;
+}
+
+static bool can_load_images(void) {
+#ifdef TALEA_STATIC
+    return true;
+#else
+    return sqlite3_api->deserialize != NULL;
+#endif
+}
+
+/* Replaces the empty schema by one that comes with its tables. */
+static int load_image(sqlite3 *db, const char *schema, char **out_message) {
+    if (!can_load_images()) {
+        *out_message = tlx_error_format(
+            TALEA_BAD_OPTION,
+            "schema %s cannot be attached inside a SQL transaction, nor read-only", schema);
+        return SQLITE_ERROR;
+    }
+    tlx_encoding encoding = TLX_UTF8;
+    unsigned char *image = find_encoding(db, &encoding) ? tlx_schema_image(encoding) : NULL;
+    if (!image) {
+        return SQLITE_NOMEM;
+    }
+    int rc = sqlite3_deserialize(db, schema, image, TLX_IMAGE_BYTES, TLX_IMAGE_BYTES,
+                                 SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE);
+    if (rc != SQLITE_OK) {
+        *out_message =
+            tlx_error_format(TALEA_BAD_OPTION, "schema %s: %s", schema, sqlite3_errstr(rc));
     }
     return rc;
 }
 
-int tlx_schema_ensure(sqlite3 *db, const char *schema, bool *out_attached, char **out_message) {
-    *out_attached = false;
+static int attach(sqlite3 *db, const char *schema, char **out_message) {
+    int rc = run(db, sqlite3_mprintf("ATTACH ':memory:' AS \"%w\"", schema), out_message);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    bool plain = sqlite3_get_autocommit(db) && sqlite3_db_readonly(db, schema) == 0;
+    rc = plain ? create_tables(db, schema, out_message) : load_image(db, schema, out_message);
+    if (rc != SQLITE_OK) {
+        (void)tlx_schema_detach(db, schema);
+    }
+    return rc;
+}
+
+int tlx_schema_ensure(sqlite3 *db, const char *schema, char **out_message) {
     const char *file = sqlite3_db_filename(db, schema);
-    if (file && *file) {
+    if (!file) {
+        return attach(db, schema, out_message);
+    }
+    if (has_all_tables(db, schema)) {
+        return SQLITE_OK;
+    }
+    if (*file && strcmp(file, IMAGE_FILE) != 0) {
         *out_message = tlx_error_format(TALEA_BAD_OPTION,
                                         "schema %s is an attached database, not ours", schema);
         return SQLITE_ERROR;
     }
-    if (file && has_all_tables(db, schema)) {
-        return SQLITE_OK;
-    }
     if (!sqlite3_get_autocommit(db)) {
         *out_message = tlx_error_format(
             TALEA_BAD_OPTION,
-            "schema %s cannot be attached inside a SQL transaction; COMMIT or ROLLBACK first",
-            schema);
+            "schema %s lacks tables, and they cannot be created inside a SQL transaction", schema);
         return SQLITE_ERROR;
     }
-    int rc = SQLITE_OK;
-    if (!file) {
-        rc = attach(db, schema, out_message);
-        *out_attached = rc == SQLITE_OK;
-    }
-    if (rc == SQLITE_OK) {
-        rc = create_tables(db, schema, out_message);
-    }
-    if (rc != SQLITE_OK && *out_attached) {
-        (void)tlx_schema_detach(db, schema);
-        *out_attached = false;
-    }
-    return rc;
+    return create_tables(db, schema, out_message);
 }
 
 /* ---- Unmaking it ----------------------------------------------------------------------------- */

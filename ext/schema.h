@@ -14,9 +14,9 @@
 #include <stdbool.h>
 
 /* Makes sure that `schema` is attached and has all tables, for which the modules must be registered
- * and the binding be there. *out_attached: it was not attached before. Whatever fails, a schema
- * that was not attached before is not attached after. */
-int tlx_schema_ensure(sqlite3 *db, const char *schema, bool *out_attached, char **out_message);
+ * and the binding be there. When it fails, a schema that was not attached before is not attached
+ * after. */
+int tlx_schema_ensure(sqlite3 *db, const char *schema, char **out_message);
 
 /* Whether a schema of this name is attached, ours or not. */
 bool tlx_schema_exists(sqlite3 *db, const char *schema);

@@ -28,7 +28,7 @@ enum { KILLS = 60 };
 #else
 enum { KILLS = 220 };
 #endif
-enum { KILLS_A_LEDGER = 25, KILLS_OF_A_SOAK = 5000, SEQS_MAX = 1 << 20 };
+enum { KILLS_A_LEDGER = 25, KILLS_OF_A_SOAK = 5000 };
 
 /* ---- What was acknowledged ---- */
 

@@ -1,6 +1,7 @@
 /*
- * Appending, proving, rotating, reopening. INV-D1, INV-D2, INV-D7, INV-D9, INV-D11. Oracle: logbook, which computes
- * each event from its seq, and faulty_io, which counts what reaches the files.
+ * Appending, proving, rotating, reopening. INV-D1, INV-D2, INV-D7, INV-D9, INV-D11. Oracle:
+ * logbook, which computes each event from its seq, and faulty_io, which counts what reaches the
+ * files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,7 +105,8 @@ static void test_sessions_memory(void **state) {
     }
 }
 
-/* The same on real files. The logbook's paths are absolute: they are moved below a directory of our own. */
+/* The same on real files. The logbook's paths are absolute: they are moved below a directory of our
+ * own. */
 typedef struct moved_io {
     tl_io io;
     char root[64];
@@ -191,8 +193,9 @@ static uint64_t file_bytes(tl_io *io, uint32_t segment) {
     return bytes;
 }
 
-/* INV-D1, INV-D7, INV-D9: with background work done in time, one write and one sync a group, no file grows, and a
- * rotation is no exception but for the seal's write; and background work never syncs the writer's descriptor. */
+/* INV-D1, INV-D7, INV-D9: with background work done in time, one write and one sync a group, no
+ * file grows, and a rotation is no exception but for the seal's write; and background work never
+ * syncs the writer's descriptor. */
 static void test_one_sync(void **state) {
     tl_io *io = tl_io_memory_new();
     faulty_io faulty;

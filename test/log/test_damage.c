@@ -1,10 +1,12 @@
 /*
- * Damage sweeps over small logs, closed and killed: flip every bit, overwrite every byte, zero every sector, cut and
- * extend every file at every length, lose and swap files. INV-D3, INV-D4, INV-D10, INV-D11, INV-D12, INV-D14.
+ * Damage sweeps over small logs, closed and killed: flip every bit, overwrite every byte, zero
+ * every sector, cut and extend every file at every length, lose and swap files. INV-D3, INV-D4,
+ * INV-D10, INV-D11, INV-D12, INV-D14.
  *
  * Oracle: every group was acknowledged. Whatever was done to the files, either all of their events are delivered, each
- * as logbook computes it, or the opening is refused as TALEA_CORRUPT by book, segment and offset. One exception:
- * a whole sector of the last group of a killed log zeroed, which nothing on earth can tell from a torn write.
+ * as logbook computes it, or the opening is refused as TALEA_CORRUPT by book, segment and offset.
+ * One exception: a whole sector of the last group of a killed log zeroed, which nothing on earth
+ * can tell from a torn write.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -286,8 +288,7 @@ static void assert_refused(victim *v, const image *damaged, uint32_t segment, co
 
 static void remove_file(image *from, size_t f) {
     free(from->files[f].data);
-    memmove(&from->files[f], &from->files[f + 1],
-            (from->count - f - 1) * sizeof from->files[0]);
+    memmove(&from->files[f], &from->files[f + 1], (from->count - f - 1) * sizeof from->files[0]);
     from->count--;
 }
 
@@ -302,7 +303,8 @@ static void test_files_lost(void **state) {
             if (segment > final_segment(&v)) {
                 assert_int_equal(try_open(&v, &damaged, false), OPENED); /* only the spare */
             } else if (end == KILLED_ROTATED && segment == final_segment(&v)) {
-                assert_refused(&v, &damaged, segment, "missing"); /* its predecessor's seal says so */
+                assert_refused(&v, &damaged, segment, "missing"); /* its predecessor's seal says so
+                                                                   */
             } else {
                 assert_refused(&v, &damaged, segment, "missing");
             }
@@ -351,7 +353,8 @@ static void test_files_foreign(void **state) {
     free_victim(&other);
 }
 
-/* An older state of one segment, put back: of a sealed log's last but one, and of the final one behind a sealed. */
+/* An older state of one segment, put back: of a sealed log's last but one, and of the final one
+ * behind a sealed. */
 static void test_files_old(void **state) {
     victim v;
     make_victim(&v, CLOSED);
@@ -382,8 +385,12 @@ static void test_files_old(void **state) {
 
 /* Names that are none of ours are left alone. */
 static void test_foreign_names(void **state) {
-    static const char *const names[] = {"segment-1.log", "segment-00000000.log", "segment-0000000x.log",
-                                        "segment-000000001.log", "readme", "torn-1.bin"};
+    static const char *const names[] = {"segment-1.log",
+                                        "segment-00000000.log",
+                                        "segment-0000000x.log",
+                                        "segment-000000001.log",
+                                        "readme",
+                                        "torn-1.bin"};
     victim v;
     make_victim(&v, CLOSED);
     image more = image_copy(&v.image);
@@ -403,10 +410,10 @@ static void test_foreign_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed),        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_closed),         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_killed_rotated), cmocka_unit_test(test_files_lost),
-        cmocka_unit_test(test_files_swapped), cmocka_unit_test(test_files_foreign),
-        cmocka_unit_test(test_files_old),     cmocka_unit_test(test_foreign_names),
+        cmocka_unit_test(test_files_swapped),  cmocka_unit_test(test_files_foreign),
+        cmocka_unit_test(test_files_old),      cmocka_unit_test(test_foreign_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

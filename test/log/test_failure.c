@@ -1,6 +1,6 @@
 /*
- * Failing I/O: the Nth operation for every N, once and for ever; syncs that lose their data; a full disk. INV-D5,
- * INV-D6, INV-D13.
+ * Failing I/O: the Nth operation for every N, once and for ever; syncs that lose their data; a full
+ * disk. INV-D5, INV-D6, INV-D13.
  *
  * Oracle: what was acknowledged is delivered by the next opening on a healthy disk. A failed log keeps giving the same
  * error and changes nothing any more; a full one works again when there is space.
@@ -213,7 +213,8 @@ static void test_full(void **state) {
             for (unsigned i = 0; i < 100; i++) {
                 assert_ok(logbook_append(&b.book, 1, 1 + i % 4, &err));
             }
-            assert_true(inline_work || b.book.works > works); /* background work is asked for again */
+            assert_true(inline_work || b.book.works > works); /* background work is asked for again
+                                                               */
             assert_ok(logbook_close(&b.book, &err));
             assert_recovers(&b, 0);
             bench_end(&b);

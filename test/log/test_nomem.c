@@ -1,7 +1,7 @@
 /*
- * The Nth allocation fails, for every N, in creating, opening, appending, rotating, reading and verifying. Oracle: the
- * answer is TALEA_NOMEM (or the operation did without), everything acknowledged is there afterwards, and the next try
- * succeeds.
+ * The Nth allocation fails, for every N, in creating, opening, appending, rotating, reading and
+ * verifying. Oracle: the answer is TALEA_NOMEM (or the operation did without), everything
+ * acknowledged is there afterwards, and the next try succeeds.
  *
  * The allocator is replaced for the whole program, which glibc allows and sanitizers do not.
  */
@@ -184,7 +184,8 @@ static void test_append(void **state) {
             }
             assert_true(failed);
             refused++;
-            if (code == TALEA_IO) { /* the memory file system could not take the group: as a failed write */
+            if (code == TALEA_IO) { /* the memory file system could not take the group: as a failed
+                                       write */
                 logbook_kill(&book);
                 assert_ok(logbook_open(&book, &err));
                 assert_int_equal(book.delivered, book.next_seq - 1);
@@ -215,7 +216,8 @@ static void test_read_and_verify(void **state) {
         tl_log_reader *reader = tl_log_reader_new(book.log);
         talea_code code = reader ? tl_log_read(reader, 1, 0, 4000, &data, &err) : TALEA_NOMEM;
         if (code == TALEA_CORRUPT) {
-            code = tl_log_read(reader, 1, 0, 2000, &data, &err); /* the segment is cut to its seal */
+            code = tl_log_read(reader, 1, 0, 2000, &data, &err); /* the segment is cut to its seal
+                                                                  */
         }
         tl_log_reader_free(reader);
         if (!disarm()) {
@@ -227,8 +229,8 @@ static void test_read_and_verify(void **state) {
     for (uint64_t nth = 1;; nth++) {
         uint64_t events = 0;
         arm(nth);
-        talea_code code = tl_log_verify(book.log, book.next_seq - 1, no_check, no_problem, NULL,
-                                        &events, &err);
+        talea_code code =
+            tl_log_verify(book.log, book.next_seq - 1, no_check, no_problem, NULL, &events, &err);
         if (!disarm()) {
             assert_ok(code);
             assert_int_equal(events, book.next_seq - 1);

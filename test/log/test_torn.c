@@ -3,8 +3,8 @@
  * INV-D16.
  *
  * Oracle: everything acknowledged before that write is delivered; the write's own events all or not at all, and all
- * when nothing was torn. What was cut is found, byte for byte, in a torn- file. Opening again changes nothing. Then
- * the log goes on.
+ * when nothing was torn. What was cut is found, byte for byte, in a torn- file. Opening again
+ * changes nothing. Then the log goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -35,7 +35,6 @@ typedef struct run {
         size_t count; /* of unit.ops, when it was opened */
     } savepoints[8];
     unsigned depth;
-    unsigned hack;
     unsigned long statements;
     unsigned long refusals;
     unsigned long failed_commits;
@@ -46,7 +45,6 @@ typedef struct run {
 static const model_book *some_book(run *r, char name[MODEL_NAME_BYTES]) {
     bool stay = r->unit.book[0] && !chance(&r->seed, 3);
     keep(name, MODEL_NAME_BYTES, stay ? r->unit.book : books[below(&r->seed, 3)]);
-    if (getenv("TMPHACK") && !r->unit.book[0]) keep(name, MODEL_NAME_BYTES, books[r->statements * 0 + r->hack]);
     return model_make_book(r->m, name);
 }
 
@@ -169,7 +167,6 @@ static form random_draft(run *r, const model_book *book, model_draft *draft) {
 /* ---- Statements ---- */
 
 static void expect(run *r, const char *want, const char *got, const char *sql) {
-    if (getenv("TRACE")) print_message("%s -> %s\n", sql, got);
     r->statements++;
     r->refusals += want != NULL;
     if (strcmp(want ? want : "", got) != 0) {
@@ -206,7 +203,6 @@ static void check_results(run *r) {
         assert_true(n < r->unit.count);
         const model_op *op = &r->unit.ops[n++];
         model_status status = r->unit.failed ? MODEL_REJECTED : op->status;
-        if (getenv("TRACE")) print_message("%zu: %s/%s want %d %s got %s %s %s\n", n, r->unit.book, op->draft.key, status, op->error, sqlite3_column_text(row, 2), sqlite3_column_text(row, 3), sqlite3_column_text(row, 6));
         assert_int_equal(sqlite3_column_int64(row, 0), n);
         assert_string_equal((const char *)sqlite3_column_text(row, 3), names[status]);
         if (!op->is_account && op->draft.key[0]) {
@@ -351,7 +347,6 @@ static void predicted(void **state) {
     r.db = connect_to(path);
     register_assets(&r);
     for (unsigned long i = 1; i <= transactions; i++) {
-        r.hack = below(&r.seed, 3);
         if (chance(&r.seed, 50)) {
             autocommitted(&r);
         } else {

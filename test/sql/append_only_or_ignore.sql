@@ -1,4 +1,5 @@
--- OR IGNORE does not turn a refused UPDATE into a done one, nor into a silent one.
+-- OR IGNORE does not turn a refused UPDATE into a done one, nor into a silent one: SQLite skips a row
+-- refused with SQLITE_CONSTRAINT, so here the code is SQLITE_ERROR.
 INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
 INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'cash', 'USD', 'asset'), ('main', 'rev', 'USD', 'income');
 INSERT INTO transfers(book, idempotency_key, debit, credit, amount) VALUES ('main', 'k1', 'cash', 'rev', 10);

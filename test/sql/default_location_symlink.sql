@@ -11,4 +11,4 @@ SELECT asset FROM assets;
 .open sub/../sub/shop.db
 .load talea
 SELECT account FROM accounts ORDER BY 1;
-.shell ls -d *-talea sub/*-talea 2>/dev/null
+.shell ls -d *-talea sub/*-talea 2>/dev/null; true

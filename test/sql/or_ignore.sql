@@ -3,7 +3,7 @@ INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
 INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'cash', 'USD', 'asset'), ('main', 'rev', 'USD', 'income');
 INSERT OR IGNORE INTO transfers(book, idempotency_key, debit, credit, amount) VALUES
   ('main', 'k1', 'cash', 'rev', 1), ('main', 'k2', 'cash', 'nobody', 1), ('main', 'k3', 'cash', 'rev', 1.5),
-  ('main', NULL, 'cash', 'rev', 1), ('main', 'k1', 'cash', 'rev', 2), ('_x', 'k4', 'cash', 'rev', 1), ('other', 'k5', 'cash', 'rev', 1), ('main', 'k6', 'cash', 'rev', 1);
+  ('main', NULL, 'cash', 'rev', 1), ('main', 'k1', 'cash', 'rev', 2), ('other', 'k5', 'cash', 'rev', 1), ('main', 'k6', 'cash', 'rev', 1);
 SELECT n, book, idempotency_key, status, seq, error FROM results ORDER BY n;
 INSERT OR IGNORE INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 3), ('EUR', 'fiat', 2), ('BTC', 'crypto', 8);
 SELECT n, book, status, seq, error FROM results ORDER BY n;

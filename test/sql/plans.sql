@@ -1,5 +1,4 @@
 -- The plan string of everyday questions.
-.mode list
 EXPLAIN QUERY PLAN SELECT balance FROM balances WHERE book = 'main' AND account = 'cash';
 EXPLAIN QUERY PLAN SELECT * FROM balances WHERE book = 'main';
 EXPLAIN QUERY PLAN SELECT * FROM balances WHERE book = 'main' AND asset = 'USD';

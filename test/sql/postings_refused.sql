@@ -25,6 +25,9 @@ INSERT INTO postings(book, idempotency_key, account, credit, balance) VALUES ('m
 BEGIN;
 INSERT INTO postings(book, idempotency_key, account, debit, occurred_at) VALUES ('main', 'k5', 'cash', 5, '2025-01-01');
 INSERT INTO postings(book, idempotency_key, account, credit, occurred_at) VALUES ('main', 'k5', 'rev', 5, '2025-01-02');
+COMMIT;
+BEGIN;
+INSERT INTO postings(book, idempotency_key, account, debit, occurred_at) VALUES ('main', 'k5', 'cash', 5, '2025-01-01');
 INSERT INTO postings(book, idempotency_key, account, credit, occurred_at) VALUES ('main', 'k5', 'rev', 5, '2025-01-01T00:00Z');
 COMMIT;
 SELECT seq, occurred_at FROM postings;
