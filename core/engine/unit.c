@@ -176,17 +176,7 @@ void talea_unit_truncate(talea_unit *unit, size_t count) {
 
 /* ---- The user book ---- */
 
-static talea_code bind_book(talea_unit *unit, talea_text book, talea_error *err) {
-    if (unit->slot) {
-        if (!tl_text_equal(unit->slot->name, book)) {
-            return tl_error(
-                err, TALEA_MIXED_BOOKS,
-                "this transaction writes to book \"%.*s\"; it cannot write to \"%.*s\" too",
-                (int)unit->slot->name.len, unit->slot->name.data, (int)book.len, book.data);
-        }
-        /* Another connection may have made the book since. */
-        return unit->book ? TALEA_OK : tl_slot_book(unit->slot, false, &unit->book, err);
-    }
+static talea_code check_book_name(talea_text book, talea_error *err) {
     if (!tl_name_valid(book, TL_NAME_BYTES_MAX)) {
         return tl_error(
             err, TALEA_INVALID_BOOK,
@@ -198,8 +188,25 @@ static talea_code bind_book(talea_unit *unit, talea_text book, talea_error *err)
                         "book \"%.*s\": names that begin with _ are the ledger's own",
                         (int)book.len, book.data);
     }
+    return TALEA_OK;
+}
+
+static talea_code bind_book(talea_unit *unit, talea_text book, talea_error *err) {
+    if (unit->slot && tl_text_equal(unit->slot->name, book)) {
+        /* Another connection may have made the book since. */
+        return unit->book ? TALEA_OK : tl_slot_book(unit->slot, false, &unit->book, err);
+    }
+    talea_code code = check_book_name(book, err);
+    if (code != TALEA_OK) {
+        return code;
+    }
+    if (unit->slot) {
+        return tl_error(err, TALEA_MIXED_BOOKS,
+                        "this transaction writes to book \"%.*s\"; it cannot write to \"%.*s\" too",
+                        (int)unit->slot->name.len, unit->slot->name.data, (int)book.len, book.data);
+    }
     tl_slot *slot = NULL;
-    talea_code code = tl_engine_slot(unit->engine, book, &slot, err);
+    code = tl_engine_slot(unit->engine, book, &slot, err);
     if (code == TALEA_OK) {
         code = tl_slot_book(slot, false, &unit->book, err);
     }

@@ -222,11 +222,13 @@ static int faulty_pwrite(tl_file *file, const void *data, size_t len, uint64_t o
         (void)f->below->ops->pwrite(f->below, data, len / 2, offset);
         rc = ENOSPC;
     }
-    if (rc == 0) {
-        faulty->grows += grows;
-        rc = f->below->ops->pwrite(f->below, data, len, offset);
-    }
+    faulty->grows += rc == 0 && grows;
+    size_t split = faulty->split ? faulty->split : len;
     pthread_mutex_unlock(&faulty->mutex);
+    for (size_t at = 0; at < len && rc == 0; at += split) {
+        size_t piece = len - at < split ? len - at : split;
+        rc = f->below->ops->pwrite(f->below, (const uint8_t *)data + at, piece, offset + at);
+    }
     return rc;
 }
 

@@ -54,6 +54,7 @@ typedef struct faulty_io {
     bool fail_on;   /* for ever from then on */
     bool fail_lose; /* FAULTY_LOSE */
     bool full;
+    size_t split;      /* writes are done in pieces of so many bytes, for others to see; 0: whole */
     faulty_undo *undo; /* newest first */
 } faulty_io;
 
