@@ -38,7 +38,7 @@ enum {
     TL_QUIET_MS = 50,         /* silence after which the quiet mark is written */
     TL_WRITER_IDLE_MS = 3000, /* silence after which a writer thread retires */
 
-    TL_SEQ_INDEX_STRIDE_BYTES = 16 << 10, /* log bytes between two entries of the seq index */
+    TL_SEQ_INDEX_STRIDE_BYTES = 4 << 10, /* log bytes between two entries of the seq index */
     TL_HISTORY_CHUNK = 64, /* entries between two checkpoints of an account's history */
 };
 

@@ -1,7 +1,7 @@
 /*
  * Reading events back: the seq index leads to an event frame at most a stride before the wanted one; from
- * there the block runs to the next entry (or to the last applied group). Every frame's checksum is
- * checked on the way.
+ * there the block runs to the next entry (or to the last applied group), or over several for who
+ * reads on. Every frame's checksum is checked on the way.
  *
  * A block borrows the reader's buffer: loading the next one invalidates the events of the last.
  */
@@ -30,6 +30,9 @@ void tl_block_free(tl_block *block) {
     }
 }
 
+/* Stretches (TL_SEQ_INDEX_STRIDE_BYTES) that a reader gets at once when it reads on. */
+enum { BLOCK_RUN_MAX = 16 };
+
 /* What the index says about a block. */
 typedef struct extent {
     tl_seq_entry from;
@@ -37,17 +40,33 @@ typedef struct extent {
     uint64_t next_seq; /* of the first event behind it */
 } extent;
 
-static void find_extent(tl_book *book, uint64_t seq, extent *out) {
+/* Is entry i + 1 part of the same stretch of readable log as entry i? [read] */
+static bool continues(const tl_book *book, size_t i) {
+    const tl_seq_entry *entries = book->seqs.entries;
+    return i + 1 < book->seqs.count && entries[i + 1].seq <= book->watermark &&
+           entries[i + 1].segment == entries[i].segment;
+}
+
+/* The stretch that holds `seq`, and up to `run` - 1 more behind it (before it: `backward`). */
+static void find_extent(tl_book *book, uint64_t seq, unsigned run, bool backward, extent *out) {
     tl_mutex_lock(&book->read_lock);
     assert(seq >= 1);
     assert(seq <= book->watermark);
-    size_t i = tl_seqindex_floor(&book->seqs, seq);
-    out->from = book->seqs.entries[i];
-    bool last = i + 1 == book->seqs.count || book->seqs.entries[i + 1].seq > book->watermark;
-    out->next_seq = last ? book->watermark + 1 : book->seqs.entries[i + 1].seq;
-    out->end = !last && book->seqs.entries[i + 1].segment == out->from.segment
-                   ? book->seqs.entries[i + 1].offset
-                   : book->segment_ends[out->from.segment - 1];
+    const tl_seq_entry *entries = book->seqs.entries;
+    size_t first = tl_seqindex_floor(&book->seqs, seq);
+    size_t last = first;
+    for (unsigned i = 1; i < run; i++) {
+        if (backward && first > 0 && continues(book, first - 1)) {
+            first--;
+        } else if (!backward && continues(book, last)) {
+            last++;
+        }
+    }
+    out->from = entries[first];
+    bool newest = last + 1 == book->seqs.count || entries[last + 1].seq > book->watermark;
+    out->next_seq = newest ? book->watermark + 1 : entries[last + 1].seq;
+    out->end = continues(book, last) ? entries[last + 1].offset
+                                     : book->segment_ends[out->from.segment - 1];
     tl_mutex_unlock(&book->read_lock);
 }
 
@@ -138,8 +157,14 @@ talea_code tl_block_load(tl_book *book, tl_block *block, uint64_t seq, talea_err
     if (block->first_seq != 0 && seq >= block->first_seq && seq - block->first_seq < block->count) {
         return TALEA_OK;
     }
+    /* Whoever reads on gets more at a time: one stretch, two, four ... */
+    bool forward = block->first_seq != 0 && seq == block->first_seq + block->count;
+    bool backward = block->first_seq != 0 && seq + 1 == block->first_seq;
+    block->run = !forward && !backward        ? 1
+                 : block->run < BLOCK_RUN_MAX ? block->run * 2
+                                              : block->run;
     extent span;
-    find_extent(book, seq, &span);
+    find_extent(book, seq, block->run, backward, &span);
     block->first_seq = 0;
     block->count = 0;
     block->segment = span.from.segment;

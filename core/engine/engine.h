@@ -204,6 +204,7 @@ typedef struct tl_block {
     size_t cap;
     uint64_t first_seq; /* of events[0]; 0: nothing loaded */
     uint32_t segment;
+    unsigned run; /* how many stretches were read at once */
 } tl_block;
 
 tl_block *tl_block_new(tl_book *book); /* NULL: no memory */

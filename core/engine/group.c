@@ -26,7 +26,7 @@ tl_group *tl_group_new(tl_book *book) {
     group->at = 0;
     group->error.code = TALEA_OK;
     atomic_store(&group->refs, 1);
-    atomic_store(&group->gate.word, 0);
+    tl_gate_open(&group->gate, 0);
     return group;
 }
 

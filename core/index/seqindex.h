@@ -3,7 +3,7 @@
  * TL_SEQ_INDEX_STRIDE_BYTES.
  *
  * Purpose:    seq -> place and time -> seq by binary search plus one short read of the log; memory
- *             grows with log bytes / 16 KiB.
+ *             grows with log bytes / 4 KiB.
  * Owns:       its entries. A zeroed tl_seqindex is empty.
  * Threads:    none of its own; the engine's read lock guards it.
  * Errors:     memory only: false, and nothing has changed.

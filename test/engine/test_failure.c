@@ -20,6 +20,7 @@ static void begin(ledger *l) {
     talea_error err;
     ledger_init(l);
     l->options.segment_bytes_max = 65536;
+    l->wrap.victim = "/main/";
     ledger_start(l);
     assert_int_equal(furnish_book(&l->handle, "main", &err), TALEA_OK);
     assert_int_equal(furnish_book(&l->handle, "other", &err), TALEA_OK);

@@ -22,6 +22,7 @@
 typedef struct wrap_io {
     tl_io io;
     tl_io *inner;
+    const char *victim; /* part of the path of what is counted, held and failed; NULL: every segment */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* with mutex */
     /* [mutex] from here on */
@@ -65,7 +66,8 @@ static int wrap_adopt(wrap_io *wrap, tl_file *inner, const char *path, tl_file *
     file->inner = inner;
     file->wrap = wrap;
     const char *name = slash ? slash + 1 : path;
-    file->counts = strncmp(name, "segment-", 8) == 0 || strcmp(name, ".new-segment.log") == 0;
+    file->counts = (strncmp(name, "segment-", 8) == 0 || strcmp(name, ".new-segment.log") == 0) &&
+                   (!wrap->victim || strstr(path, wrap->victim));
     *out_file = &file->file;
     return 0;
 }
