@@ -12,7 +12,14 @@
 #include "common.h"
 #include "limit.h"
 
-enum { THREADS_MAX = 128, ROUNDS = 5, BULK_ROUNDS = 3, BULK_DRAFTS = 100000, RUN_US = 500000, BOOKS_MAX = 16 };
+enum {
+    THREADS_MAX = 128,
+    ROUNDS = 5,
+    BULK_ROUNDS = 3,
+    BULK_DRAFTS = 100000,
+    RUN_US = 500000,
+    BOOKS_MAX = 16
+};
 
 typedef struct worker {
     pthread_t thread;
@@ -177,8 +184,8 @@ static void connections(unsigned threads) {
     for (unsigned i = 0; i < COLUMNS; i++) {
         m[i] = bench_median(values[i], ROUNDS);
     }
-    (void)printf("%11u %10.0f %10.0f %10.0f %12.2f %13.2f %9.0f %8.1f %12.1f\n", threads, m[LIMIT], m[SQLITE],
-                 m[TALEA], m[TO_LIMIT], m[TO_SQLITE], m[SYNCS], m[GROUP], m[BYTES]);
+    (void)printf("%11u %10.0f %10.0f %10.0f %12.2f %13.2f %9.0f %8.1f %12.1f\n", threads, m[LIMIT],
+                 m[SQLITE], m[TALEA], m[TO_LIMIT], m[TO_SQLITE], m[SYNCS], m[GROUP], m[BYTES]);
     (void)fflush(stdout);
 }
 
@@ -191,9 +198,9 @@ static void many_books(void) {
         rates[r] = run_talea(64, BOOKS_MAX).rate;
         ratios[r] = rates[r] / limits[r];
     }
-    (void)printf("\n%u books, 64 connections: limit over %u files %.0f, talea %.0f, ratio %.2f\n", BOOKS_MAX, BOOKS_MAX,
-                 bench_median(limits, BULK_ROUNDS), bench_median(rates, BULK_ROUNDS),
-                 bench_median(ratios, BULK_ROUNDS));
+    (void)printf("\n%u books, 64 connections: limit over %u files %.0f, talea %.0f, ratio %.2f\n",
+                 BOOKS_MAX, BOOKS_MAX, bench_median(limits, BULK_ROUNDS),
+                 bench_median(rates, BULK_ROUNDS), bench_median(ratios, BULK_ROUNDS));
 }
 
 static double run_bulk(bench_kind kind) {
@@ -212,24 +219,26 @@ static void bulk(void) {
     double ratios[BULK_ROUNDS];
     for (unsigned r = 0; r < BULK_ROUNDS; r++) {
         rates[BENCH_SQLITE][r] = run_bulk(BENCH_SQLITE);
-        sqlite3 *held = bench_open_talea(databases[BENCH_TALEA]); /* so that opening is not part of it */
+        sqlite3 *held = bench_open_talea(databases[BENCH_TALEA]); /* so that opening is not part of
+                                                                     it */
         (void)bench_int(held, "SELECT count(*) FROM talea.books");
         rates[BENCH_TALEA][r] = run_bulk(BENCH_TALEA);
         sqlite3_close(held);
         ratios[r] = rates[BENCH_TALEA][r] / rates[BENCH_SQLITE][r];
     }
-    (void)printf("bulk, %u drafts a transaction: SQLite %.0f drafts/s, talea %.0f, ratio %.1f\n", BULK_DRAFTS,
-                 bench_median(rates[BENCH_SQLITE], BULK_ROUNDS), bench_median(rates[BENCH_TALEA], BULK_ROUNDS),
-                 bench_median(ratios, BULK_ROUNDS));
+    (void)printf("bulk, %u drafts a transaction: SQLite %.0f drafts/s, talea %.0f, ratio %.1f\n",
+                 BULK_DRAFTS, bench_median(rates[BENCH_SQLITE], BULK_ROUNDS),
+                 bench_median(rates[BENCH_TALEA], BULK_ROUNDS), bench_median(ratios, BULK_ROUNDS));
 }
 
 int main(void) {
     static const unsigned counts[] = {1, 8, 64, 128};
     bench_define(BENCH_SQLITE, databases[BENCH_SQLITE], 1);
     bench_define(BENCH_TALEA, databases[BENCH_TALEA], BOOKS_MAX);
-    (void)printf("durable commits a second, one draft each; medians of %u rounds of %.1f s\n\n", ROUNDS, RUN_US / 1e6);
-    (void)printf("%11s %10s %10s %10s %12s %13s %9s %8s %12s\n", "connections", "limit", "SQLite", "talea",
-                 "talea/limit", "talea/SQLite", "syncs/s", "group", "bytes/draft");
+    (void)printf("durable commits a second, one draft each; medians of %u rounds of %.1f s\n\n",
+                 ROUNDS, RUN_US / 1e6);
+    (void)printf("%11s %10s %10s %10s %12s %13s %9s %8s %12s\n", "connections", "limit", "SQLite",
+                 "talea", "talea/limit", "talea/SQLite", "syncs/s", "group", "bytes/draft");
     for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
         connections(counts[i]);
     }

@@ -131,12 +131,14 @@ static void step_done(const bench_posting *p, sqlite3_stmt *stmt) {
 static void define_sqlite(const char *name) {
     sqlite3 *db = bench_open(name);
     bench_exec(db, "PRAGMA journal_mode = WAL");
-    bench_exec(db, "CREATE TABLE accounts(account TEXT PRIMARY KEY, balance INTEGER NOT NULL) WITHOUT ROWID;"
-                   "CREATE TABLE transactions(seq INTEGER PRIMARY KEY, idempotency_key TEXT NOT NULL UNIQUE,"
-                   " at TEXT NOT NULL);"
-                   "CREATE TABLE postings(seq INTEGER NOT NULL, idx INTEGER NOT NULL, account TEXT NOT NULL,"
-                   " amount INTEGER NOT NULL, PRIMARY KEY(seq, idx)) WITHOUT ROWID;"
-                   "BEGIN");
+    bench_exec(
+        db,
+        "CREATE TABLE accounts(account TEXT PRIMARY KEY, balance INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE transactions(seq INTEGER PRIMARY KEY, idempotency_key TEXT NOT NULL UNIQUE,"
+        " at TEXT NOT NULL);"
+        "CREATE TABLE postings(seq INTEGER NOT NULL, idx INTEGER NOT NULL, account TEXT NOT NULL,"
+        " amount INTEGER NOT NULL, PRIMARY KEY(seq, idx)) WITHOUT ROWID;"
+        "BEGIN");
     for (unsigned i = 0; i < BENCH_ACCOUNTS; i++) {
         char *sql = sqlite3_mprintf("INSERT INTO accounts VALUES('a%u', 0)", i);
         bench_exec(db, sql);
@@ -152,8 +154,9 @@ static void define_talea(const char *name, unsigned books) {
     for (unsigned b = 0; b < books; b++) {
         bench_exec(db, "BEGIN");
         for (unsigned i = 0; i < BENCH_ACCOUNTS; i++) {
-            char *sql = sqlite3_mprintf(
-                "INSERT INTO talea.accounts(book, account, asset, kind) VALUES('book%u', 'a%u', 'EUR', 'asset')", b, i);
+            char *sql = sqlite3_mprintf("INSERT INTO talea.accounts(book, account, asset, kind) "
+                                        "VALUES('book%u', 'a%u', 'EUR', 'asset')",
+                                        b, i);
             bench_exec(db, sql);
             sqlite3_free(sql);
         }
@@ -172,22 +175,26 @@ void bench_define(bench_kind kind, const char *name, unsigned books) {
 
 /* ---- Posting ---- */
 
-void bench_posting_open(bench_posting *p, bench_kind kind, const char *name, const char *book, uint64_t seed) {
+void bench_posting_open(bench_posting *p, bench_kind kind, const char *name, const char *book,
+                        uint64_t seed) {
     *p = (bench_posting){.kind = kind, .random = seed};
     (void)snprintf(p->book, sizeof p->book, "%s", book);
     p->db = kind == BENCH_TALEA ? bench_open_talea(name) : bench_open(name);
     p->begin = bench_prepare(p->db, kind == BENCH_TALEA ? "BEGIN" : "BEGIN IMMEDIATE");
     p->commit = bench_prepare(p->db, "COMMIT");
     if (kind == BENCH_TALEA) {
-        p->insert = bench_prepare(p->db, "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount)"
-                                         " VALUES(?1, ?2, ?3, ?4, ?5)");
+        p->insert = bench_prepare(
+            p->db, "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount)"
+                   " VALUES(?1, ?2, ?3, ?4, ?5)");
         sqlite3_bind_text(p->insert, 1, p->book, -1, SQLITE_STATIC);
     } else {
         bench_exec(p->db, "PRAGMA synchronous = FULL");
         p->insert = bench_prepare(p->db, "INSERT INTO transactions(idempotency_key, at)"
                                          " VALUES(?1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))");
-        p->leg = bench_prepare(p->db, "INSERT INTO postings(seq, idx, account, amount) VALUES(?1, ?2, ?3, ?4)");
-        p->adjust = bench_prepare(p->db, "UPDATE accounts SET balance = balance + ?1 WHERE account = ?2");
+        p->leg = bench_prepare(
+            p->db, "INSERT INTO postings(seq, idx, account, amount) VALUES(?1, ?2, ?3, ?4)");
+        p->adjust =
+            bench_prepare(p->db, "UPDATE accounts SET balance = balance + ?1 WHERE account = ?2");
     }
 }
 
@@ -274,7 +281,8 @@ void bench_post_batch(bench_posting *p, unsigned count) {
 
 void bench_verify(const char *name) {
     sqlite3 *db = bench_open_talea(name);
-    sqlite3_stmt *row = bench_prepare(db, "SELECT book, problem, detail FROM talea.verify WHERE problem IS NOT NULL");
+    sqlite3_stmt *row = bench_prepare(
+        db, "SELECT book, problem, detail FROM talea.verify WHERE problem IS NOT NULL");
     int rc = sqlite3_step(row);
     if (rc == SQLITE_ROW) {
         bench_die("verify: %s: %s: %s", sqlite3_column_text(row, 0), sqlite3_column_text(row, 1),

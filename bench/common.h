@@ -24,7 +24,8 @@ __attribute__((noreturn, format(printf, 1, 2))) void bench_die(const char *forma
 double bench_median(double *values, size_t count);
 uint64_t bench_random(uint64_t *state);
 
-/* A fresh directory below TALEA_BENCH_DIR (the current directory). The devices under them decide the figures. */
+/* A fresh directory below TALEA_BENCH_DIR (the current directory). The devices under them decide
+ * the figures. */
 const char *bench_dir(void);
 void bench_remove_dir(void);
 /* "DIR/name"; four of them are valid at a time. */
@@ -47,14 +48,16 @@ typedef struct bench_posting {
     uint64_t random;
     sqlite3_stmt *begin;
     sqlite3_stmt *commit;
-    sqlite3_stmt *insert;   /* talea: the transfer; SQLite: the transaction */
-    sqlite3_stmt *leg;      /* SQLite */
-    sqlite3_stmt *adjust;   /* SQLite */
+    sqlite3_stmt *insert; /* talea: the transfer; SQLite: the transaction */
+    sqlite3_stmt *leg;    /* SQLite */
+    sqlite3_stmt *adjust; /* SQLite */
 } bench_posting;
 
-/* Tables, accounts: a0 .. a999 in each of `books` books (talea) or in the one set of tables (SQLite). */
+/* Tables, accounts: a0 .. a999 in each of `books` books (talea) or in the one set of tables
+ * (SQLite). */
 void bench_define(bench_kind kind, const char *name, unsigned books);
-void bench_posting_open(bench_posting *p, bench_kind kind, const char *name, const char *book, uint64_t seed);
+void bench_posting_open(bench_posting *p, bench_kind kind, const char *name, const char *book,
+                        uint64_t seed);
 void bench_posting_close(bench_posting *p);
 /* One draft in a transaction of its own; returns when it is durable. */
 void bench_post(bench_posting *p);

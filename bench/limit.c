@@ -1,8 +1,9 @@
 /*
  * limit.c: two batches in turn: while one is written and synced, the other gathers.
  *
- * The wake is one system call for a whole batch (on Linux), each parity has a word of its own so that nobody is woken for somebody
- * else's batch: a slower handover would make the limit smaller and every ratio prettier.
+ * The wake is one system call for a whole batch (on Linux), each parity has a word of its own so
+ * that nobody is woken for somebody else's batch: a slower handover would make the limit smaller
+ * and every ratio prettier.
  */
 #include "limit.h"
 
@@ -159,13 +160,14 @@ void limit_put(limit *l, const char record[LIMIT_RECORD_BYTES]) {
     if (l->count == BATCH_RECORDS_MAX) {
         bench_die("more threads than a batch has room");
     }
-    memcpy(l->batches[generation & 1] + (size_t)l->count * LIMIT_RECORD_BYTES, record, LIMIT_RECORD_BYTES);
+    memcpy(l->batches[generation & 1] + (size_t)l->count * LIMIT_RECORD_BYTES, record,
+           LIMIT_RECORD_BYTES);
     bool first = l->count++ == 0;
     pthread_mutex_unlock(&l->mutex);
     if (first) {
         word_set(&l->work, generation);
     }
-    for (uint32_t seen; (seen = atomic_load(&l->done[generation & 1].value)) != generation;) {
+    for (uint32_t seen; (seen = atomic_load(&l->done[generation & 1].value)) < generation;) {
         word_wait(&l->done[generation & 1], seen);
     }
 }

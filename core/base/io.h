@@ -61,6 +61,10 @@ typedef struct tl_io_ops {
      * when another holds it, and *out_pid is then its pid (0 when unknown). */
     int (*lock)(tl_io *io, const char *path, tl_file **out_file, int64_t *out_pid);
 
+    /* The pid that the lock file names, if a process of that number lives; 0: none. Takes no lock, and
+     * proves nothing: numbers are used again. */
+    int64_t (*lock_holder)(tl_io *io, const char *path);
+
     int64_t (*now_us)(tl_io *io); /* wall clock, microseconds since 1970 */
     int (*random)(tl_io *io, void *data, size_t len);
 } tl_io_ops;

@@ -166,6 +166,12 @@ static int memory_lock(tl_io *io, const char *path, tl_file **out_file, int64_t 
     return 0;
 }
 
+static int64_t memory_lock_holder(tl_io *io, const char *path) {
+    (void)io;
+    (void)path;
+    return 0; /* nobody outside this process can hold it */
+}
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 /* As off_t has it. */
@@ -357,6 +363,7 @@ static const tl_io_ops memory_ops = {
     .identity = memory_identity,
     .list = memory_list,
     .lock = memory_lock,
+    .lock_holder = memory_lock_holder,
     .now_us = memory_now_us,
     .random = memory_random,
 };

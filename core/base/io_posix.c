@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,6 +283,16 @@ static int posix_lock(tl_io *io, const char *path, tl_file **out_file, int64_t *
     return rc;
 }
 
+static int64_t posix_lock_holder(tl_io *io, const char *path) {
+    tl_file *file = NULL;
+    if (io->ops->open(io, path, TL_OPEN_READ, &file) != 0) {
+        return 0;
+    }
+    int64_t pid = read_pid(file);
+    file->ops->close(file);
+    return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) ? pid : 0;
+}
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 static bool range_valid(size_t len, uint64_t offset) {
@@ -518,6 +529,7 @@ static const tl_io_ops posix_ops = {
     .identity = posix_identity,
     .list = posix_list,
     .lock = posix_lock,
+    .lock_holder = posix_lock_holder,
     .now_us = posix_now_us,
     .random = posix_random,
 };

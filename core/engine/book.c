@@ -72,28 +72,48 @@ talea_code tl_book_apply(tl_book *book, const tl_log_event *event, tl_legs *legs
 
 /* ---- Replay ---- */
 
-typedef struct replay {
-    tl_book *book;
-    tl_legs legs;
-} replay;
-
-static talea_code replay_event(void *context, const tl_log_event *event, talea_error *err) {
-    replay *r = context;
-    tl_book *book = r->book;
-    talea_code code = tl_book_apply(book, event, &r->legs, true, err);
+talea_code tl_book_replay(void *context, const tl_log_event *event, talea_error *err) {
+    tl_book *book = context;
+    tl_replay *replay = &book->replay;
+    talea_code code = tl_book_apply(book, event, &replay->legs, true, err);
     if (code == TALEA_CORRUPT && strncmp(err->message, "book \"", 6) != 0) {
         char words[TALEA_MESSAGE_BYTES];
         memcpy(words, err->message, sizeof words);
-        return tl_error(err, TALEA_CORRUPT, "book \"%.*s\", segment %u, offset %u: event %llu: %s",
+        return tl_error(err, TALEA_CORRUPT,
+                        "book \"%.*s\", segment %u, offset %u: event %llu: %.300s",
                         (int)book->slot->name.len, book->slot->name.data, event->segment,
                         event->offset, (unsigned long long)event->seq, words);
     }
     if (code == TALEA_OK && !tl_book_note_end(book, event->segment, event->group_end)) {
         return tl_error_nomem(err);
     }
-    book->watermark = event->seq;
-    book->last_at = event->at;
+    if (event->at != replay->last_at) { /* every group has a time of its own */
+        replay->before_seq = replay->last_seq;
+        replay->before_at = replay->last_at;
+    }
+    replay->last_seq = event->seq;
+    replay->last_at = event->at;
     return code;
+}
+
+void tl_book_show_proven(tl_book *book) {
+    uint64_t proven = tl_log_proven_seq(book->log);
+    bool all = proven >= book->replay.last_seq;
+    book->watermark = all ? book->replay.last_seq : book->replay.before_seq;
+    book->last_at = all ? book->replay.last_at : book->replay.before_at;
+    assert(book->watermark <= proven);
+    uint32_t accounts = tl_state_account_count(book->state);
+    while (accounts > 0 &&
+           tl_state_account(book->state, accounts - 1)->opened_seq > book->watermark) {
+        accounts--;
+    }
+    uint32_t assets = tl_state_asset_count(book->state);
+    while (assets > book->watermark) { /* _system: event n is asset n */
+        assets--;
+    }
+    book->visible_accounts = accounts;
+    book->visible_assets = assets;
+    book->visible_transactions = book->watermark - accounts - assets;
 }
 
 static void on_work(void *context) {
@@ -134,12 +154,11 @@ talea_code tl_book_open(tl_slot *slot, const char *dir, tl_book **out_book, tale
         .name = slot->name,
         .segment_bytes_max = (uint32_t)slot->engine->options.segment_bytes_max,
         .read_only = book->read_only,
+        .settle = book->read_only && !tl_engine_has_writer(slot->engine),
         .on_work = on_work,
         .context = book,
     };
-    replay r = {.book = book};
-    talea_code code = tl_log_open(&config, replay_event, &r, &book->log, err);
-    tl_legs_free(&r.legs);
+    talea_code code = tl_log_open(&config, tl_book_replay, book, &book->log, err);
     if (code == TALEA_OK) {
         book->uid = tl_log_uid(book->log);
         book->stage_block = tl_block_new(book);
@@ -149,12 +168,9 @@ talea_code tl_book_open(tl_slot *slot, const char *dir, tl_book **out_book, tale
         tl_book_unref(book);
         return code;
     }
-    tl_state_settle(book->state);
-    book->next_seq = book->watermark + 1;
+    tl_book_show_proven(book);
+    book->next_seq = book->replay.last_seq + 1;
     assert(book->next_seq == tl_log_next_seq(book->log));
-    book->visible_accounts = tl_state_account_count(book->state);
-    book->visible_assets = tl_state_asset_count(book->state);
-    book->visible_transactions = tl_state_transactions(book->state);
     *out_book = book;
     return TALEA_OK;
 }
@@ -178,6 +194,7 @@ void tl_book_unref(tl_book *book) {
     tl_state_free(book->state);
     tl_seqindex_free(&book->seqs);
     free(book->segment_ends);
+    tl_legs_free(&book->replay.legs);
     tl_gate_destroy(&book->advance);
     tl_gate_destroy(&book->work);
     tl_cond_destroy(&book->room);

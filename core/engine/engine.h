@@ -39,6 +39,16 @@ typedef struct tl_group {
     tl_gate gate;           /* 0 pending, 1 decided */
 } tl_group;
 
+/* How far the log was replayed. At most the last group of a read-only book is not proven durable,
+ * so two ends are remembered. */
+typedef struct tl_replay {
+    tl_legs legs; /* scratch */
+    uint64_t last_seq;
+    int64_t last_at;
+    uint64_t before_seq; /* the end of the group before the last */
+    int64_t before_at;
+} tl_replay;
+
 /* ---- One incarnation of a book ---------------------------------------------------------------- */
 
 struct tl_book {
@@ -81,6 +91,7 @@ struct tl_book {
     uint64_t units;                /* [read] */
     tl_histogram sync_us;          /* [read] */
     tl_gate advance;               /* changes with the watermark */
+    tl_replay replay;              /* [stage] where replay stands; read-only books go on from it */
 
     struct tl_book *next_job; /* [engine->lock] the keeper's list */
     bool job_queued;          /* [engine->lock] */
@@ -148,12 +159,17 @@ talea_code tl_engine_check(const tl_engine *engine, talea_error *err);
 
 /* Makes a slot for every book in the directory. */
 talea_code tl_engine_scan(tl_engine *engine, talea_error *err);
+/* A read-only engine looks for books that the writer has made since. */
+talea_code tl_engine_refresh(tl_engine *engine, talea_error *err);
 tl_slot *tl_engine_find_slot(tl_engine *engine, talea_text name); /* NULL: none */
 /* Finds the slot or makes one (nothing on disk changes). */
 talea_code tl_engine_slot(tl_engine *engine, talea_text name, tl_slot **out_slot, talea_error *err);
 /* The slot's book, opened when needed, with a reference for the caller. *out_book is NULL when the
  * book does not exist and `create` is false. */
 talea_code tl_slot_book(tl_slot *slot, bool create, tl_book **out_book, talea_error *err);
+/* Lets go of an incarnation, if it is still the slot's: the next use opens the book from its files.
+ * [load_lock] */
+void tl_slot_drop_locked(tl_slot *slot, tl_book *book);
 /* Recovers failed books in place, forgets refusals. */
 void tl_engine_revive(tl_engine *engine);
 
@@ -174,6 +190,23 @@ talea_code tl_book_apply(tl_book *book, const tl_log_event *event, tl_legs *legs
 /* Where the last applied group ends, so that readers know how far a segment holds events. [read] */
 bool tl_book_note_end(tl_book *book, uint32_t segment, uint32_t group_end);
 bool tl_book_is_failed(tl_book *book, talea_error *out_failure);
+
+/* One event of the log into the book's projections; `context` is the book. [both, or nobody else
+ * sees it yet] */
+talea_code tl_book_replay(void *context, const tl_log_event *event, talea_error *err);
+/* Shows readers everything up to what is proven durable. [both, or nobody else sees it yet] */
+void tl_book_show_proven(tl_book *book);
+
+/* ---- follow.c: read-only books ---- */
+
+/* Brings a read-only book up to what its writer, in another process, has made durable. CORRUPT also
+ * when the log has to be opened anew. */
+talea_code tl_book_follow(tl_book *book, talea_error *err);
+/* The book for a reader: opened when needed, brought up to date when another process writes it. With a reference; NULL and OK: no such book. */
+talea_code tl_engine_current_book(tl_engine *engine, talea_text name, tl_book **out_book,
+                                  talea_error *err);
+/* Does a process live that may be writing this ledger? */
+bool tl_engine_has_writer(const tl_engine *engine);
 
 /* ---- group.c ---- */
 

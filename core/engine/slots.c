@@ -89,6 +89,10 @@ tl_slot *tl_engine_find_slot(tl_engine *engine, talea_text name) {
     return slot;
 }
 
+talea_code tl_engine_refresh(tl_engine *engine, talea_error *err) {
+    return engine->read_only ? tl_engine_scan(engine, err) : TALEA_OK;
+}
+
 talea_code tl_engine_slot(tl_engine *engine, talea_text name, tl_slot **out_slot,
                           talea_error *err) {
     tl_mutex_lock(&engine->lock);
@@ -224,8 +228,10 @@ static int scan_entry(void *context, const char *dir) {
         !is_directory(s->engine, dir)) {
         return 0; /* not ours */
     }
-    if (!find_slot_locked(s->engine, (talea_text){name, len}) &&
-        !add_slot_locked(s->engine, (talea_text){name, len}, true)) {
+    tl_slot *known = find_slot_locked(s->engine, (talea_text){name, len});
+    if (known) {
+        known->on_disk = true; /* made by another process since a reader asked for it */
+    } else if (!add_slot_locked(s->engine, (talea_text){name, len}, true)) {
         s->code = tl_error_nomem(s->err);
         return 1;
     }
@@ -290,8 +296,8 @@ static talea_code load_locked(tl_slot *slot, bool create, talea_error *err) {
     talea_code code = tl_book_open(slot, dir, &book, err);
     if (code == TALEA_OK) {
         set_book(slot, book);
-    } else if (code == TALEA_CORRUPT) {
-        slot->refused = *err;
+    } else if (code == TALEA_CORRUPT && !slot->engine->read_only) {
+        slot->refused = *err; /* a reader tries again: the writer may mend it */
     }
     return code;
 }
@@ -321,6 +327,14 @@ talea_code tl_slot_book(tl_slot *slot, bool create, tl_book **out_book, talea_er
     return TALEA_OK;
 }
 
+void tl_slot_drop_locked(tl_slot *slot, tl_book *book) {
+    assert(tl_mutex_held(&slot->load_lock));
+    if (slot->book == book) {
+        set_book(slot, NULL);
+        tl_book_unref(book);
+    }
+}
+
 void tl_engine_revive(tl_engine *engine) {
     tl_mutex_lock(&engine->lock);
     uint32_t count = engine->slot_count;
@@ -335,8 +349,7 @@ void tl_engine_revive(tl_engine *engine) {
         tl_book *dead = slot->book && tl_book_is_failed(slot->book, &failure) ? slot->book : NULL;
         if (dead) {
             tl_book_shut(dead);
-            set_book(slot, NULL); /* the next use opens it from the files */
-            tl_book_unref(dead);
+            tl_slot_drop_locked(slot, dead);
         }
         tl_mutex_unlock(&slot->load_lock);
     }

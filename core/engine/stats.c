@@ -36,10 +36,7 @@ talea_code talea_stats(talea_ledger *ledger, talea_text book_name, talea_book_st
     }
     memset(out_stats, 0, sizeof *out_stats);
     tl_book *book = NULL;
-    tl_slot *slot = tl_engine_find_slot(ledger->engine, book_name);
-    if (slot) {
-        code = tl_slot_book(slot, false, &book, err);
-    }
+    code = tl_engine_current_book(ledger->engine, book_name, &book, err);
     if (code == TALEA_CORRUPT || code == TALEA_IO) {
         out_stats->state = TALEA_BOOK_FAILED;
         out_stats->error = *err;
@@ -59,8 +56,9 @@ static uint64_t watermark_of(tl_book *book) {
     return watermark;
 }
 
-/* How often a waiter looks whether the book has appeared, failed, or been recovered under it. */
-enum { WAIT_STEP_MS = 100 };
+/* How often a waiter looks whether the book has appeared, failed, or been recovered under it; and
+ * whether a writer in another process, which cannot wake it, has gone on. */
+enum { WAIT_STEP_MS = 100, WAIT_STEP_ABROAD_MS = 10 };
 
 talea_code talea_wait(talea_ledger *ledger, talea_text book_name, uint64_t after_seq,
                       int64_t timeout_ms, uint64_t *out_watermark, talea_error *err) {
@@ -68,9 +66,8 @@ talea_code talea_wait(talea_ledger *ledger, talea_text book_name, uint64_t after
     for (;;) {
         talea_code code = tl_engine_check(ledger->engine, err);
         tl_book *book = NULL;
-        tl_slot *slot = code == TALEA_OK ? tl_engine_find_slot(ledger->engine, book_name) : NULL;
-        if (slot) {
-            code = tl_slot_book(slot, false, &book, err);
+        if (code == TALEA_OK) {
+            code = tl_engine_current_book(ledger->engine, book_name, &book, err);
         }
         if (code != TALEA_OK) {
             return code;
@@ -83,7 +80,8 @@ talea_code talea_wait(talea_ledger *ledger, talea_text book_name, uint64_t after
             *out_watermark = watermark;
             return TALEA_OK;
         }
-        int64_t step_ms = left_ms < WAIT_STEP_MS ? left_ms : WAIT_STEP_MS;
+        int64_t step_ms = ledger->engine->read_only ? WAIT_STEP_ABROAD_MS : WAIT_STEP_MS;
+        step_ms = left_ms < step_ms ? left_ms : step_ms;
         if (book) {
             (void)tl_gate_wait(&book->advance, seen, step_ms);
             tl_book_unref(book);

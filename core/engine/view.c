@@ -57,6 +57,10 @@ talea_code talea_view_books(talea_view *view, const talea_text **out_names, size
                             talea_error *err) {
     tl_engine *engine = view->engine;
     if (!view->names) {
+        talea_code code = tl_engine_refresh(engine, err);
+        if (code != TALEA_OK) {
+            return code;
+        }
         tl_mutex_lock(&engine->lock);
         view->names = malloc((engine->slot_count + 1) * sizeof *view->names);
         for (uint32_t i = 0; view->names && i < engine->slot_count; i++) {
@@ -84,8 +88,7 @@ talea_code talea_view_book(talea_view *view, talea_text name, talea_book_view **
         }
     }
     tl_book *book = NULL;
-    tl_slot *slot = tl_engine_find_slot(view->engine, name);
-    talea_code code = slot ? tl_slot_book(slot, false, &book, err) : TALEA_OK;
+    talea_code code = tl_engine_current_book(view->engine, name, &book, err);
     if (code != TALEA_OK) {
         return code;
     }

@@ -263,6 +263,7 @@ static void close_file(tl_file *file) {
 }
 
 void tl_log_free(tl_log *log) {
+    tl_follow_free(log->follow);
     close_file(log->file);
     close_file(log->spare);
     close_file(log->old);

@@ -86,7 +86,8 @@ static int torn_body(tl_walk *walk, const suspect *s, bool *out_torn) {
     return rc;
 }
 
-/* Rule 4, the header is not valid: one of the sectors that it lies in (or should, behind filler) is missing. */
+/* Rule 4, the header is not valid: one of the sectors that it lies in (or should, behind filler) is
+ * missing. */
 static int torn_header(tl_walk *walk, const suspect *s, bool *out_torn) {
     uint64_t first_end = sector_end(s->p);
     int rc = is_zero(&walk->scan, s->p, first_end, out_torn);
@@ -97,8 +98,8 @@ static int torn_header(tl_walk *walk, const suspect *s, bool *out_torn) {
     const uint8_t *data = NULL;
     size_t len = 0;
     rc = tl_scan_get(&walk->scan, s->p, (size_t)(first_end - s->p), &data, &len);
-    if (rc == 0 && (s->end > first_end || (len == first_end - s->p &&
-                                           tl_is_filler(data, len, walk->header.salt)))) {
+    if (rc == 0 && (s->end > first_end ||
+                    (len == first_end - s->p && tl_is_filler(data, len, walk->header.salt)))) {
         rc = is_zero(&walk->scan, first_end, first_end + TL_SECTOR_BYTES, out_torn);
     }
     return rc;

@@ -75,6 +75,8 @@ struct tl_log {
     size_t info_count;      /* [table] */
     size_t info_cap;        /* [table] */
     talea_error failure;    /* [table] why the log failed */
+
+    struct tl_follow *follow; /* read_only: the walk that goes on */
 };
 
 /* ---- append.c ---- */
@@ -93,6 +95,10 @@ void tl_log_add_info(tl_log *log, uint64_t base, uint32_t salt);
 /* Writes the proof whatever is unproven (INV-D12). */
 talea_code tl_log_write_proof(tl_log *log, talea_error *err);
 void tl_log_free(tl_log *log);
+
+/* ---- follow.c ---- */
+
+void tl_follow_free(struct tl_follow *follow); /* NULL is fine */
 
 /* ---- space.c ---- */
 

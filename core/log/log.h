@@ -25,6 +25,9 @@ typedef struct tl_log_config {
                         NULL: take it from the header (a hashed directory name does not tell it) */
     uint32_t segment_bytes_max;
     bool read_only; /* no cutting, no rewriting, no proof */
+    /* read_only, and no writer lives: sync and read from the device, so that all that is valid
+     * counts as durable. */
+    bool settle;
     /* Called on the writer's thread when background work has come up (space runs low, a segment
      * waits to be sealed): the owner then has tl_log_prepare called from another thread. NULL:
      * everything is done inline. */
@@ -54,6 +57,14 @@ talea_code tl_log_create(const tl_log_config *config, const char *books_dir, tal
  * Errors: CORRUPT naming book, segment and offset; IO; FULL; NOMEM; what on_event returns. */
 talea_code tl_log_open(const tl_log_config *config, tl_log_event_fn *on_event, void *context,
                        tl_log **out_log, talea_error *err);
+
+/* A read-only log goes on from where it stopped and delivers what a living writer has added.
+ * CORRUPT also when the log does not continue what was read any more (its writer crashed and a torn
+ * end was cut): the owner then opens it anew. One thread at a time. */
+talea_code tl_log_follow(tl_log *log, tl_log_event_fn *on_event, void *context, talea_error *err);
+/* The last seq that is provably durable. A writable log: all of it. A read-only one: what a later
+ * group proves (INV-D3); at most the last group is missing. Between two calls of tl_log_follow. */
+uint64_t tl_log_proven_seq(const tl_log *log);
 
 /* Writes the group whose body the writer holds (units closed) and syncs. `at` is the group's time;
  * the caller keeps it growing. `events` is how many it holds. Fills where the group landed. Rotates

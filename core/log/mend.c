@@ -79,7 +79,8 @@ static talea_code cut_torn(tl_recovery *r, tl_file *file, uint32_t segment, cons
 
 /* ---- The final segment ------------------------------------------------------------------------ */
 
-/* Step 6. The predecessor's seal is on the device before a link to it is. */
+/* Step 6. Whether the predecessor's seal is on the device yet does not matter: a link without it is
+ * a state like any other. */
 static talea_code write_link(tl_recovery *r, talea_error *err) {
     tl_log *log = r->log;
     uint8_t out[TL_LINK_GROUP_BYTES];
@@ -89,18 +90,10 @@ static talea_code write_link(tl_recovery *r, talea_error *err) {
                             .first_seq = log->next_seq,
                             .at = log->last_at};
     assert(log->end == TL_FIRST_GROUP);
-    assert(log->old && !r->seal_missing);
-    uint64_t seal_at = log->old_end - TL_SEAL_GROUP_BYTES;
-    int rc = log->old->ops->pwrite(log->old, r->seal, sizeof r->seal, seal_at);
-    if (rc == 0) {
-        rc = log->old->ops->sync(log->old);
-    }
-    if (rc != 0) {
-        return failed(r, rc, log->old_segment, "cannot seal it", err);
-    }
+    assert(log->old);
     tl_link_encode(&link, log->segment, log->salt, TL_FIRST_GROUP, log->uid, r->walk.chain.hash,
                    log->base, out);
-    rc = log->file->ops->pwrite(log->file, out, sizeof out, TL_FIRST_GROUP);
+    int rc = log->file->ops->pwrite(log->file, out, sizeof out, TL_FIRST_GROUP);
     if (rc == 0) {
         rc = log->file->ops->sync(log->file);
     }
@@ -133,18 +126,17 @@ static talea_code rewrite_unproven(tl_recovery *r, talea_error *err) {
     return rc == 0 ? TALEA_OK : failed(r, rc, log->segment, "cannot write its end again", err);
 }
 
-/* Step 8. */
+/* Step 8. The seal is written again also where it was found: it must be on the device before the
+ * file is cut to it. */
 static talea_code finish_predecessor(tl_recovery *r, talea_error *err) {
     tl_log *log = r->log;
     if (!log->old) {
         return TALEA_OK;
     }
-    if (r->seal_missing) {
-        uint64_t at = log->old_end - TL_SEAL_GROUP_BYTES;
-        int rc = log->old->ops->pwrite(log->old, r->seal, sizeof r->seal, at);
-        if (rc != 0) {
-            return failed(r, rc, log->old_segment, "cannot seal it", err);
-        }
+    uint64_t at = log->old_end - TL_SEAL_GROUP_BYTES;
+    int rc = log->old->ops->pwrite(log->old, r->seal, sizeof r->seal, at);
+    if (rc != 0) {
+        return failed(r, rc, log->old_segment, "cannot seal it", err);
     }
     tl_mutex_lock(&log->work);
     talea_code code = tl_seal_finish(log, err);

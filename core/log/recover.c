@@ -117,7 +117,7 @@ static talea_code settle(tl_recovery *r, talea_error *err) {
     int rc = 0;
     for (uint32_t segment = first; segment <= r->highest; segment++) {
         tl_file *file = NULL;
-        rc = open_segment(r, segment, TL_OPEN_WRITE, &file);
+        rc = open_segment(r, segment, r->log->read_only ? TL_OPEN_READ : TL_OPEN_WRITE, &file);
         if (rc == EINVAL || rc == ELOOP) {
             return corrupt_at(r, segment, 0, "not a regular file", err);
         }
@@ -398,7 +398,7 @@ static talea_code take_spare(tl_recovery *r, talea_error *err) {
     }
     if (code == TALEA_OK) {
         log->spare_salt = walk.header.salt;
-        log->spare_space = (uint32_t)(walk.scan.size / TL_SECTOR_BYTES * TL_SECTOR_BYTES);
+        log->spare_space = walk.header.space;
         tl_segment_header_encode(&walk.header, log->spare_header);
         atomic_store(&log->spare_ready, true);
     }
@@ -490,8 +490,6 @@ static void adopt(tl_recovery *r) {
     memcpy(log->name_bytes, walk->name.data, walk->name.len);
     log->name_len = walk->name.len;
     log->uid = walk->chain.uid;
-    log->file = r->file;
-    r->file = NULL;
     log->segment = walk->segment;
     log->salt = walk->header.salt;
     log->base = walk->chain.base;
@@ -501,11 +499,16 @@ static void adopt(tl_recovery *r) {
     log->prev_crc = walk->chain.prev_crc;
     log->next_seq = walk->chain.next_seq;
     log->last_at = walk->chain.last_at;
-    log->hasher = walk->hasher;
-    walk->hasher = NULL;
+    if (!log->read_only) {
+        log->file = r->file;
+        r->file = NULL;
+        log->hasher = walk->hasher;
+        walk->hasher = NULL;
+    }
     atomic_store(&log->segments, log->segment);
     atomic_store(&log->bytes, log->base + log->end);
-    atomic_store(&log->space_end, (uint32_t)(walk->scan.size / TL_SECTOR_BYTES * TL_SECTOR_BYTES));
+    atomic_store(&log->space_end, walk->space); /* INV-D4: synced by what the groups say; not the
+                                                   file's size */
     atomic_store(&log->seal_waits, log->old != NULL);
 }
 
@@ -519,7 +522,7 @@ talea_code tl_log_open(const tl_log_config *config, tl_log_event_fn *on_event, v
     if (code == TALEA_OK) {
         code = list_segments(&r, err);
     }
-    if (code == TALEA_OK && !r.log->read_only) {
+    if (code == TALEA_OK && (!r.log->read_only || config->settle)) {
         code = settle(&r, err);
     }
     if (code == TALEA_OK) {
@@ -527,7 +530,7 @@ talea_code tl_log_open(const tl_log_config *config, tl_log_event_fn *on_event, v
     }
     if (code == TALEA_OK) {
         adopt(&r);
-        code = r.log->read_only ? TALEA_OK : tl_recovery_mend(&r, err);
+        code = r.log->read_only ? tl_recovery_keep_walk(&r, err) : tl_recovery_mend(&r, err);
     }
     close_current(&r);
     tl_walk_free(&r.walk);

@@ -34,4 +34,7 @@ typedef struct tl_recovery {
 /* Everything that opening writes, in this order: see docs/DURABILITY.md, steps 5 to 8. */
 talea_code tl_recovery_mend(tl_recovery *r, talea_error *err);
 
+/* follow.c: the walk and its file stay with a read-only log. */
+talea_code tl_recovery_keep_walk(tl_recovery *r, talea_error *err);
+
 #endif

@@ -114,8 +114,7 @@ static talea_code get_ready(tl_log *log, tl_group_writer *group, talea_error *er
         code = tl_space_extend(log, log->segment + 1, log->spare_space, space_min, err);
         log->spare_space = code == TALEA_OK ? space_min : log->spare_space;
     }
-    if (code == TALEA_OK &&
-        (!tl_log_reserve_info(log) || !tl_buf_reserve(&group->buf, TL_LINK_GROUP_BYTES))) {
+    if (code == TALEA_OK && !tl_log_reserve_info(log)) {
         code = tl_error_nomem(err);
     }
     return code;
@@ -150,16 +149,18 @@ static talea_code write_first(tl_log *log, tl_group_writer *group, tl_group_head
                             .prev_crc = header->prev_crc,
                             .first_seq = header->first_seq,
                             .at = log->last_at};
-    assert(group->buf.cap - len >= TL_LINK_GROUP_BYTES);
-    memmove(data + TL_LINK_GROUP_BYTES, data, len);
+    uint8_t first[TL_LINK_GROUP_BYTES];
     tl_link_encode(&link, log->segment + 1, log->spare_salt, TL_FIRST_GROUP, log->uid, hash, base,
-                   data);
+                   first);
     header->durable_upto = TL_FIRST_GROUP; /* INV-D3: the link is not synced yet */
     header->space_end = log->spare_space;
     header->prev_crc = link.crc;
     tl_group_header_encode(header, log->segment + 1, log->spare_salt, offset,
-                           data + TL_LINK_GROUP_BYTES);
-    int rc = log->spare->ops->pwrite(log->spare, data, TL_LINK_GROUP_BYTES + len, TL_FIRST_GROUP);
+                           data);
+    int rc = log->spare->ops->pwrite(log->spare, first, sizeof first, TL_FIRST_GROUP);
+    if (rc == 0) {
+        rc = log->spare->ops->pwrite(log->spare, data, len, offset);
+    }
     int64_t begun = tl_monotonic_us();
     if (rc == 0) {
         rc = log->spare->ops->sync(log->spare);
@@ -168,13 +169,13 @@ static talea_code write_first(tl_log *log, tl_group_writer *group, tl_group_head
     if (rc == 0) {
         tl_hasher_reset(log->hasher);
         tl_hasher_update(log->hasher, log->spare_header, TL_SEGMENT_HEADER_BYTES);
-        tl_hasher_update(log->hasher, data, TL_LINK_GROUP_BYTES + len);
+        tl_hasher_update(log->hasher, first, sizeof first);
+        tl_hasher_update(log->hasher, data, len);
         *out_place = (tl_log_place){.segment = log->segment + 1,
                                     .offset = offset,
                                     .group_end = offset + (uint32_t)len,
                                     .sync_us = (uint64_t)(ended - begun)};
     }
-    memmove(data, data + TL_LINK_GROUP_BYTES, len);
     return rc == 0 ? TALEA_OK
                    : tl_log_fail(log, rc, log->segment + 1, "cannot write its first group", err);
 }

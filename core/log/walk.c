@@ -21,6 +21,7 @@ talea_code tl_walk_init(tl_walk *walk, const tl_log_config *config, tl_log_event
                         void *context, talea_error *err) {
     *walk = (tl_walk){.on_event = on_event, .context = context};
     walk->chain.next_seq = 1;
+    walk->proven_next = 1;
     if (config->name.data) {
         assert(config->name.len >= 1 && config->name.len <= TL_NAME_BYTES_MAX);
         memcpy(walk->name_bytes, config->name.data, config->name.len);
@@ -244,6 +245,7 @@ void tl_walk_assume_seal(tl_walk *walk, uint8_t out[TL_SEAL_GROUP_BYTES]) {
     walk->end += TL_SEAL_GROUP_BYTES;
     chain->base += walk->end;
     walk->unproven_from = walk->end;
+    walk->proven_next = chain->next_seq;
     walk->sealed = true;
     walk->last_kind = TL_GROUP_SEAL;
 }
@@ -267,6 +269,7 @@ static tl_walk_result take_seal(tl_walk *walk, const group_seen *g) {
 static void take_group(tl_walk *walk, const group_seen *g) {
     const tl_group_header *h = &g->header;
     tl_hasher_update(walk->hasher, g->data, g->end - walk->end);
+    walk->proven_next = h->first_seq; /* INV-D3: all before this group */
     walk->chain.prev_crc = h->crc;
     walk->chain.next_seq += g->events;
     walk->chain.last_at = h->at;

@@ -1,12 +1,14 @@
 /*
- * Every bit flipped, every length cut, every sector zeroed, every file deleted or swapped, of a small ledger that was closed
- * and of one whose process was killed. Then it is opened and read: either every acknowledged event is there, as it was,
- * or the book refuses as corrupt and names segment and offset; and the other books are as they were.
+ * Every bit flipped, every length cut, every sector zeroed, every file deleted or swapped, of a
+ * small ledger that was closed and of one whose process was killed. Then it is opened and read:
+ * either every acknowledged event is there, as it was, or the book refuses as corrupt and names
+ * segment and offset; and the other books are as they were.
  *
- * The one exception is that of docs/FORMAT.md, "A defect": in a killed ledger, a whole zeroed sector of the last, unproven group
- * is the same as a write that never arrived.
+ * The one exception is that of docs/FORMAT.md, "A defect": in a killed ledger, a whole zeroed
+ * sector of the last, unproven group is the same as a write that never arrived.
  *
- * Cases run in batches, each in a process of its own, on a copy; a crash ends the batch, and the test.
+ * Cases run in batches, each in a process of its own, on a copy; a crash ends the batch, and the
+ * test.
  */
 /* ctest: soak */
 #include <dirent.h>
@@ -99,10 +101,14 @@ static void define(talea_ledger *handle, const char *book) {
     talea_error err;
     talea_unit *unit = NULL;
     talea_asset_def asset = {.asset = text("EUR"), .asset_class = TALEA_CLASS_FIAT, .precision = 2};
-    talea_account_def cash = {
-        .account = text("cash"), .asset = text("EUR"), .kind = TALEA_KIND_ASSET, .side = TALEA_SIDE_DEBIT};
-    talea_account_def rev = {
-        .account = text("rev"), .asset = text("EUR"), .kind = TALEA_KIND_INCOME, .side = TALEA_SIDE_CREDIT};
+    talea_account_def cash = {.account = text("cash"),
+                              .asset = text("EUR"),
+                              .kind = TALEA_KIND_ASSET,
+                              .side = TALEA_SIDE_DEBIT};
+    talea_account_def rev = {.account = text("rev"),
+                             .asset = text("EUR"),
+                             .kind = TALEA_KIND_INCOME,
+                             .side = TALEA_SIDE_CREDIT};
     if (talea_unit_new(handle, &unit, &err) != TALEA_OK ||
         talea_unit_add_asset(unit, &asset, false, &err) != TALEA_OK ||
         talea_unit_add_account(unit, text(book), &cash, false, &err) != TALEA_OK ||
@@ -252,19 +258,22 @@ static void describe(const talea_event *event, char out[TEXT_BYTES]) {
     if (event->kind == TALEA_EVENT_TRANSACTION_POSTED) {
         char txid[TALEA_TXID_TEXT_BYTES];
         talea_txid_format(event->txid, txid);
-        int n = snprintf(out, TEXT_BYTES, "%lld %s %.*s %zu", (long long)event->at, txid, (int)event->key.len,
-                         event->key.data, event->metadata.len);
+        int n = snprintf(out, TEXT_BYTES, "%lld %s %.*s %zu", (long long)event->at, txid,
+                         (int)event->key.len, event->key.data, event->metadata.len);
         for (size_t i = 0; i < event->posting_count && n > 0 && n < TEXT_BYTES; i++) {
-            n += snprintf(out + n, TEXT_BYTES - (size_t)n, " %u:%d:%lld", event->postings[i].account,
-                          event->postings[i].side, (long long)event->postings[i].amount);
+            n +=
+                snprintf(out + n, TEXT_BYTES - (size_t)n, " %u:%d:%lld", event->postings[i].account,
+                         event->postings[i].side, (long long)event->postings[i].amount);
         }
     } else if (event->kind == TALEA_EVENT_ACCOUNT_OPENED) {
         (void)snprintf(out, TEXT_BYTES, "%lld account %.*s %.*s %d %d", (long long)event->at,
-                       (int)event->account.account.len, event->account.account.data, (int)event->account.asset.len,
-                       event->account.asset.data, event->account.kind, event->account.side);
+                       (int)event->account.account.len, event->account.account.data,
+                       (int)event->account.asset.len, event->account.asset.data,
+                       event->account.kind, event->account.side);
     } else {
-        (void)snprintf(out, TEXT_BYTES, "%lld asset %.*s %u", (long long)event->at, (int)event->asset.asset.len,
-                       event->asset.asset.data, event->asset.precision);
+        (void)snprintf(out, TEXT_BYTES, "%lld asset %.*s %u", (long long)event->at,
+                       (int)event->asset.asset.len, event->asset.asset.data,
+                       event->asset.precision);
     }
 }
 
@@ -292,10 +301,12 @@ static reading read_book(talea_ledger *handle, const specimen *s, unsigned b) {
         talea_account account;
         r.exists = true;
         r.code = talea_events_open(book, &events, &r.err);
-        while (r.code == TALEA_OK && (r.code = talea_events_next(events, &event, &r.err)) == TALEA_OK && event) {
+        while (r.code == TALEA_OK &&
+               (r.code = talea_events_next(events, &event, &r.err)) == TALEA_OK && event) {
             char words[TEXT_BYTES];
             describe(event, words);
-            if (r.same == r.count && r.count < s->event_counts[b] && strcmp(words, s->events[b][r.count]) == 0) {
+            if (r.same == r.count && r.count < s->event_counts[b] &&
+                strcmp(words, s->events[b][r.count]) == 0) {
                 r.same++;
             }
             r.count++;
@@ -327,7 +338,8 @@ static void note_events(specimen *s) {
             talea_events_open(book, &events, &err) != TALEA_OK) {
             die("the specimen cannot be read");
         }
-        while (talea_events_next(events, &event, &err) == TALEA_OK && event && s->event_counts[b] < EVENTS_MAX) {
+        while (talea_events_next(events, &event, &err) == TALEA_OK && event &&
+               s->event_counts[b] < EVENTS_MAX) {
             describe(event, s->events[b][s->event_counts[b]++]);
         }
         s->proven[b] = s->event_counts[b] - (s->killed && b == 0 ? 6 : 0);
@@ -352,8 +364,8 @@ static bool names_the_place(const char *words, unsigned book) {
 }
 
 /* `may_tear`: the damage is one that a torn write leaves, in the last group of a killed ledger. */
-static void judge(const specimen *s, unsigned b, bool damaged, bool may_tear, const reading *r, const char *what,
-                  tally *t) {
+static void judge(const specimen *s, unsigned b, bool damaged, bool may_tear, const reading *r,
+                  const char *what, tally *t) {
     int64_t want_cash = 0;
     bool whole = r->code == TALEA_OK && r->count == s->event_counts[b] && r->same == r->count;
     for (unsigned i = 0; i < r->same; i++) {
@@ -368,26 +380,27 @@ static void judge(const specimen *s, unsigned b, bool damaged, bool may_tear, co
         t->corrupt++;
         return;
     }
-    if (damaged && may_tear && r->code == TALEA_OK && r->count == s->proven[b] && r->same == r->count &&
-        r->cash == want_cash) {
+    if (damaged && may_tear && r->code == TALEA_OK && r->count == s->proven[b] &&
+        r->same == r->count && r->cash == want_cash) {
         t->torn++;
         return;
     }
     t->silent++;
-    (void)fprintf(stderr, "%s: %s: book %s: %s, %u of %u events, %u as they were, cash %lld: %s\n", s->name, what,
-                  books[b], talea_code_name(r->code), r->count, s->event_counts[b], r->same, (long long)r->cash,
-                  r->code == TALEA_OK ? "" : r->err.message);
+    (void)fprintf(stderr, "%s: %s: book %s: %s, %u of %u events, %u as they were, cash %lld: %s\n",
+                  s->name, what, books[b], talea_code_name(r->code), r->count, s->event_counts[b],
+                  r->same, (long long)r->cash, r->code == TALEA_OK ? "" : r->err.message);
 }
 
-static void open_and_judge(const specimen *s, const bool damaged[BOOKS + 1], bool may_tear, const char *what,
-                           tally *t) {
+static void open_and_judge(const specimen *s, const bool damaged[BOOKS + 1], bool may_tear,
+                           const char *what, tally *t) {
     talea_code code = TALEA_OK;
     talea_error err;
     t->cases++;
     talea_ledger *handle = open_ledger(&code, &err);
     if (!handle) {
         t->silent++;
-        (void)fprintf(stderr, "%s: %s: the ledger would not open: %s\n", s->name, what, err.message);
+        (void)fprintf(stderr, "%s: %s: the ledger would not open: %s\n", s->name, what,
+                      err.message);
         return;
     }
     for (unsigned b = 0; b < BOOKS; b++) {
@@ -398,8 +411,8 @@ static void open_and_judge(const specimen *s, const bool damaged[BOOKS + 1], boo
 }
 
 /* The file's bytes are `data` now. */
-static void try_file(const specimen *s, const image *file, const unsigned char *data, size_t bytes, bool may_tear,
-                     const char *what, tally *t) {
+static void try_file(const specimen *s, const image *file, const unsigned char *data, size_t bytes,
+                     bool may_tear, const char *what, tally *t) {
     bool damaged[BOOKS + 1] = {false};
     damaged[file->book] = true;
     restore(s);
@@ -409,9 +422,11 @@ static void try_file(const specimen *s, const image *file, const unsigned char *
 
 /* ---- Kinds of damage: case number `i` of a file; false: there are no more ---- */
 
-typedef bool damage_fn(const specimen *s, const image *file, size_t i, unsigned char *copy, tally *t);
+typedef bool damage_fn(const specimen *s, const image *file, size_t i, unsigned char *copy,
+                       tally *t);
 
-static bool flip_bit(const specimen *s, const image *file, size_t i, unsigned char *copy, tally *t) {
+static bool flip_bit(const specimen *s, const image *file, size_t i, unsigned char *copy,
+                     tally *t) {
     char what[160];
     if (i >= file->used * 8) {
         return false;
@@ -427,7 +442,8 @@ static bool flip_bit(const specimen *s, const image *file, size_t i, unsigned ch
 }
 
 /* Behind the last group. Every byte, in three ways. */
-static bool spoil_space(const specimen *s, const image *file, size_t i, unsigned char *copy, tally *t) {
+static bool spoil_space(const specimen *s, const image *file, size_t i, unsigned char *copy,
+                        tally *t) {
     static const unsigned char patterns[] = {0x01, 0x80, 0xFF};
     char what[160];
     size_t stride = getenv("TALEA_SOAK") ? 1 : 37;
@@ -436,7 +452,8 @@ static bool spoil_space(const specimen *s, const image *file, size_t i, unsigned
         return false;
     }
     copy[at] = patterns[i % 3];
-    (void)snprintf(what, sizeof what, "%s: byte %zu of the space is %#x", file->path, at, patterns[i % 3]);
+    (void)snprintf(what, sizeof what, "%s: byte %zu of the space is %#x", file->path, at,
+                   patterns[i % 3]);
     try_file(s, file, copy, file->bytes, false, what, t);
     copy[at] = 0;
     return true;
@@ -454,12 +471,14 @@ static bool cut(const specimen *s, const image *file, size_t i, unsigned char *c
     if (THINNED && i % 7 != 0) {
         return true;
     }
-    (void)snprintf(what, sizeof what, "%s: cut to %zu of %zu bytes", file->path, length, file->bytes);
+    (void)snprintf(what, sizeof what, "%s: cut to %zu of %zu bytes", file->path, length,
+                   file->bytes);
     try_file(s, file, copy, length, false, what, t);
     return true;
 }
 
-static bool zero_sector(const specimen *s, const image *file, size_t i, unsigned char *copy, tally *t) {
+static bool zero_sector(const specimen *s, const image *file, size_t i, unsigned char *copy,
+                        tally *t) {
     char what[160];
     if (i * SECTOR >= file->bytes) {
         return false;
@@ -472,7 +491,8 @@ static bool zero_sector(const specimen *s, const image *file, size_t i, unsigned
     return true;
 }
 
-static bool remove_file(const specimen *s, const image *file, size_t i, unsigned char *copy, tally *t) {
+static bool remove_file(const specimen *s, const image *file, size_t i, unsigned char *copy,
+                        tally *t) {
     char what[160];
     char full[400];
     bool damaged[BOOKS + 1] = {false};
@@ -489,7 +509,8 @@ static bool remove_file(const specimen *s, const image *file, size_t i, unsigned
 }
 
 /* In place of another file. */
-static bool replace_file(const specimen *s, const image *file, size_t i, unsigned char *copy, tally *t) {
+static bool replace_file(const specimen *s, const image *file, size_t i, unsigned char *copy,
+                         tally *t) {
     char what[160];
     if (i >= s->file_count) {
         return false;
@@ -506,7 +527,8 @@ static bool replace_file(const specimen *s, const image *file, size_t i, unsigne
 
 enum { BATCH = 4000 };
 
-static bool run_batch(const specimen *s, const image *file, damage_fn *damage, size_t first, int report) {
+static bool run_batch(const specimen *s, const image *file, damage_fn *damage, size_t first,
+                      int report) {
     tally t = {.cases = 0};
     unsigned char *copy = malloc(file->bytes + 1);
     bool more = true;
@@ -518,7 +540,8 @@ static bool run_batch(const specimen *s, const image *file, damage_fn *damage, s
         more = damage(s, file, i, copy, &t);
     }
     free(copy);
-    if (write(report, &t, sizeof t) != (ssize_t)sizeof t || write(report, &more, sizeof more) != (ssize_t)sizeof more) {
+    if (write(report, &t, sizeof t) != (ssize_t)sizeof t ||
+        write(report, &more, sizeof more) != (ssize_t)sizeof more) {
         die("reporting");
     }
     return true;
@@ -541,7 +564,8 @@ static void sweep(const specimen *s, const image *file, damage_fn *damage, tally
         close(ends[1]);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         if (status != 0) {
-            fail_msg("%s, %s, batch at %zu: the process ended with %#x", s->name, file->path, first, status);
+            fail_msg("%s, %s, batch at %zu: the process ended with %#x", s->name, file->path, first,
+                     status);
         }
         assert_int_equal(read(ends[0], &t, sizeof t), sizeof t);
         assert_int_equal(read(ends[0], &more, sizeof more), sizeof more);
@@ -570,8 +594,9 @@ static void prepare(specimen *s) {
     take_images(s);
     note_events(s);
     assert_true(s->event_counts[0] > 20);
-    print_message("%s: %u files, %u + %u + %u events, %zu bytes of alpha used\n", s->name, s->file_count,
-                  s->event_counts[0], s->event_counts[1], s->event_counts[2], s->files[1].used);
+    print_message("%s: %u files, %u + %u + %u events, %zu bytes of alpha used\n", s->name,
+                  s->file_count, s->event_counts[0], s->event_counts[1], s->event_counts[2],
+                  s->files[1].used);
 }
 
 static void discard(specimen *s) {
@@ -587,8 +612,9 @@ static void damage_everything(specimen *s) {
     static const struct {
         const char *name;
         damage_fn *damage;
-    } kinds[] = {{"bits flipped", flip_bit}, {"space spoilt", spoil_space}, {"cut", cut},
-                 {"sectors zeroed", zero_sector}, {"deleted", remove_file}, {"replaced", replace_file}};
+    } kinds[] = {
+        {"bits flipped", flip_bit},      {"space spoilt", spoil_space}, {"cut", cut},
+        {"sectors zeroed", zero_sector}, {"deleted", remove_file},      {"replaced", replace_file}};
     unsigned long cases = 0;
     unsigned long silent = 0;
     prepare(s);
@@ -596,13 +622,14 @@ static void damage_everything(specimen *s) {
         tally t = {.cases = 0};
         for (unsigned i = 0; i < s->file_count; i++) {
             /* The books are alike: in a short run one of them is done bit by bit. */
-            if (k < 3 && s->files[i].book != 0 && s->files[i].book != BOOKS && !getenv("TALEA_SOAK")) {
+            if (k < 3 && s->files[i].book != 0 && s->files[i].book != BOOKS &&
+                !getenv("TALEA_SOAK")) {
                 continue;
             }
             sweep(s, &s->files[i], kinds[k].damage, &t);
         }
-        print_message("  %-15s %7lu cases: %lu whole, %lu corrupt, %lu torn, silent losses %lu\n", kinds[k].name,
-                      t.cases, t.whole, t.corrupt, t.torn, t.silent);
+        print_message("  %-15s %7lu cases: %lu whole, %lu corrupt, %lu torn, silent losses %lu\n",
+                      kinds[k].name, t.cases, t.whole, t.corrupt, t.torn, t.silent);
         cases += t.cases;
         silent += t.silent;
     }
@@ -613,7 +640,9 @@ static void damage_everything(specimen *s) {
 
 static void make_root(void) {
     const char *tmp = getenv("TMPDIR");
-    const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* much copying, no durability asked for */
+    const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* much copying, no
+                                                                                 durability asked
+                                                                                 for */
     (void)snprintf(root, sizeof root, "%s/talea-damage-XXXXXX", tmp ? tmp : memory);
     assert_non_null(mkdtemp(root));
 }
@@ -632,6 +661,7 @@ static void killed_ledger(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(closed_ledger), cmocka_unit_test(killed_ledger)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(closed_ledger),
+                                       cmocka_unit_test(killed_ledger)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

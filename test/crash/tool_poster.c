@@ -97,10 +97,11 @@ static void *post_on(void *arg) {
     poster *p = arg;
     sqlite3 *db = connect_to_ledger();
     sqlite3_stmt *insert = NULL;
-    if (sqlite3_prepare_v2(db,
-                           "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount, metadata)"
-                           " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                           -1, &insert, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(
+            db,
+            "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount, metadata)"
+            " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+            -1, &insert, NULL) != SQLITE_OK) {
         give_up("%s", sqlite3_errmsg(db));
     }
     for (;; p->next++) {
@@ -118,7 +119,8 @@ static void define(sqlite3 *db) {
     for (unsigned b = 0; b < POSTER_BOOKS; b++) {
         run(db, "BEGIN");
         for (unsigned i = 0; i < POSTER_ACCOUNTS; i++) {
-            char *sql = sqlite3_mprintf("INSERT INTO talea.accounts(book, account, asset, kind) VALUES(%Q, 'a%u', 'EUR', %Q)",
+            char *sql = sqlite3_mprintf("INSERT INTO talea.accounts(book, account, asset, kind) "
+                                        "VALUES(%Q, 'a%u', 'EUR', %Q)",
                                         poster_books[b], i, i % 2 ? "asset" : "liability");
             run(db, sql);
             sqlite3_free(sql);

@@ -85,16 +85,18 @@ static inline void told_of(const talea_unit *unit, size_t index, told *out) {
     memcpy(out->txid, outcome.txid, sizeof out->txid);
 }
 
-static inline talea_code add_post(talea_unit *unit, const char *book, const char *key, const char *debit,
-                                  const char *credit, int64_t amount, bool optional, talea_error *err) {
+static inline talea_code add_post(talea_unit *unit, const char *book, const char *key,
+                                  const char *debit, const char *credit, int64_t amount,
+                                  bool optional, talea_error *err) {
     talea_leg legs[2] = {{.account = text(debit), .side = TALEA_SIDE_DEBIT, .amount = amount},
                          {.account = text(credit), .side = TALEA_SIDE_CREDIT, .amount = amount}};
     talea_draft draft = {.key = text(key), .legs = legs, .leg_count = 2};
     return talea_unit_add_draft(unit, text(book), &draft, optional, err);
 }
 
-static inline talea_code add_account(talea_unit *unit, const char *book, const char *name, const char *asset,
-                                     talea_kind kind, const int64_t *min, talea_error *err) {
+static inline talea_code add_account(talea_unit *unit, const char *book, const char *name,
+                                     const char *asset, talea_kind kind, const int64_t *min,
+                                     talea_error *err) {
     talea_account_def def = {.account = text(name),
                              .asset = text(asset),
                              .kind = kind,
@@ -104,8 +106,10 @@ static inline talea_code add_account(talea_unit *unit, const char *book, const c
     return talea_unit_add_account(unit, text(book), &def, false, err);
 }
 
-static inline talea_code add_asset(talea_unit *unit, const char *name, unsigned precision, talea_error *err) {
-    talea_asset_def def = {.asset = text(name), .asset_class = TALEA_CLASS_FIAT, .precision = precision};
+static inline talea_code add_asset(talea_unit *unit, const char *name, unsigned precision,
+                                   talea_error *err) {
+    talea_asset_def def = {
+        .asset = text(name), .asset_class = TALEA_CLASS_FIAT, .precision = precision};
     return talea_unit_add_asset(unit, &def, false, err);
 }
 
@@ -128,8 +132,8 @@ static inline told post(talea_ledger *handle, const char *book, const char *key,
     return out;
 }
 
-/* Assets EUR and USD; in `book`: cash, bank (assets), rev (income), dollars (asset in USD), debt (liability),
- * wallet (liability that is never overdrawn). */
+/* Assets EUR and USD; in `book`: cash, bank (assets), rev (income), dollars (asset in USD), debt
+ * (liability), wallet (liability that is never overdrawn). */
 static inline talea_code furnish_book(talea_ledger *handle, const char *book, talea_error *err) {
     static const int64_t zero = 0;
     talea_unit *unit = NULL;
@@ -181,7 +185,8 @@ static inline uint64_t seq_of_key(talea_ledger *handle, const char *book, const 
     return seq;
 }
 
-static inline bool balance_of(talea_ledger *handle, const char *book, const char *account, int64_t *out) {
+static inline bool balance_of(talea_ledger *handle, const char *book, const char *account,
+                              int64_t *out) {
     talea_view *view = NULL;
     talea_book_view *pinned = NULL;
     talea_error err;
@@ -208,7 +213,8 @@ static inline bool note_finding(void *context, const talea_finding *finding) {
     findings *f = context;
     f->checked = finding->checked;
     if (finding->problem && f->problems++ == 0) {
-        (void)snprintf(f->first, sizeof f->first, "%.60s: %.180s", finding->problem, finding->detail);
+        (void)snprintf(f->first, sizeof f->first, "%.60s: %.180s", finding->problem,
+                       finding->detail);
     }
     return true;
 }

@@ -96,7 +96,8 @@ static void waiting_units_share_a_sync(void **state) {
     for (int i = 0; i < COMPANY; i++) {
         assert_int_equal(atomic_load(&rest[i].done), i == 7 && rest[i].done);
     }
-    assert_int_equal(watermark(&l.handle, "main"), FURNITURE); /* nothing is shown before it is durable */
+    assert_int_equal(watermark(&l.handle, "main"), FURNITURE); /* nothing is shown before it is
+                                                                  durable */
     assert_int_equal(seq_of_key(&l.handle, "main", "first"), 0);
     wrap_hold(&l.wrap, false);
     join(&first);
@@ -238,7 +239,8 @@ static void judged_in_order_within_a_group(void **state) {
     wrap_hold(&l.wrap, true);
     start_poster(&hold, &l, "hold", "cash", 1);
     wrap_await_held(&l.wrap);
-    /* wallet is never overdrawn; debits lower it. Nothing is in it: refused while `cover` is not there, */
+    /* wallet is never overdrawn; debits lower it. Nothing is in it: refused while `cover` is not
+     * there, */
     told t = post(&l.handle, "main", "too-early", "wallet", "cash", 5);
     assert_int_equal(t.code, TALEA_CONSTRAINT_VIOLATION);
     start_poster(&cover, &l, "cover", "cash", 1);
@@ -247,7 +249,8 @@ static void judged_in_order_within_a_group(void **state) {
     t = post(&l.handle, "main", "still", "wallet", "cash", 5);
     assert_int_equal(t.code, TALEA_CONSTRAINT_VIOLATION);
     start_poster(&draw, &l, "draw", "bank", 1);
-    start_poster(&overdraw, &l, "draw", "bank", 2); /* the same key, other content: one of the two */
+    start_poster(&overdraw, &l, "draw", "bank", 2); /* the same key, other content: one of the two
+                                                     */
     await_pending(&l, 3);
     wrap_hold(&l.wrap, false);
     join(&hold);
@@ -263,7 +266,8 @@ static void judged_in_order_within_a_group(void **state) {
     ledger_free(&l);
 }
 
-/* A lone unit pays one sync; so does one of a thousand drafts. (Background work syncs as well; the space is there already.) */
+/* A lone unit pays one sync; so does one of a thousand drafts. (Background work syncs as well; the
+ * space is there already.) */
 static void one_unit_one_sync(void **state) {
     ledger l;
     talea_error err;
@@ -312,11 +316,14 @@ static void idle_writer_retires(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(waiting_units_share_a_sync), cmocka_unit_test(group_max_is_kept),
-        cmocka_unit_test(overloaded),                 cmocka_unit_test(room_is_handed_on),
+        cmocka_unit_test(waiting_units_share_a_sync),
+        cmocka_unit_test(group_max_is_kept),
+        cmocka_unit_test(overloaded),
+        cmocka_unit_test(room_is_handed_on),
         cmocka_unit_test(answers_wait_for_what_they_rest_on),
         cmocka_unit_test(judged_in_order_within_a_group),
-        cmocka_unit_test(one_unit_one_sync),          cmocka_unit_test(idle_writer_retires),
+        cmocka_unit_test(one_unit_one_sync),
+        cmocka_unit_test(idle_writer_retires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Ledgers as a whole, on the real file system: sharing one engine, many books without threads, fork, damage to one book of
- * several, verify, read-only and memory modes.
+ * Ledgers as a whole, on the real file system: sharing one engine, many books without threads,
+ * fork, damage to one book of several, verify, read-only and memory modes.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -189,8 +189,10 @@ static void many_books(void **state) {
     for (unsigned i = 0; i < BOOKS; i++) {
         (void)snprintf(name, sizeof name, "book %u", i);
         assert_int_equal(talea_unit_new(handle, &unit, &err), TALEA_OK);
-        assert_int_equal(add_account(unit, name, "a", "EUR", TALEA_KIND_ASSET, NULL, &err), TALEA_OK);
-        assert_int_equal(add_account(unit, name, "b", "EUR", TALEA_KIND_EQUITY, NULL, &err), TALEA_OK);
+        assert_int_equal(add_account(unit, name, "a", "EUR", TALEA_KIND_ASSET, NULL, &err),
+                         TALEA_OK);
+        assert_int_equal(add_account(unit, name, "b", "EUR", TALEA_KIND_EQUITY, NULL, &err),
+                         TALEA_OK);
         assert_int_equal(add_post(unit, name, "k", "a", "b", i + 1, false, &err), TALEA_OK);
         assert_int_equal(talea_unit_commit(unit, &err), TALEA_OK);
         talea_unit_free(unit);
@@ -221,12 +223,22 @@ static void many_books(void **state) {
 /* Names that a file system would mistake for something else. */
 static void odd_names(void **state) {
     place *p = *state;
-    static const char *const names[] = {"a", "A", "..", ".", "a/b", "../../etc", "a%2fb", "caf\xc3\xa9", "con", " ",
-                                        "0123456789012345678901234567890123456789012345678901234567890123"
-                                        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-                                        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-                                        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
-                                        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"};
+    static const char *const names[] = {
+        "a",
+        "A",
+        "..",
+        ".",
+        "a/b",
+        "../../etc",
+        "a%2fb",
+        "caf\xc3\xa9",
+        "con",
+        " ",
+        "0123456789012345678901234567890123456789012345678901234567890123"
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"};
     enum { COUNT = sizeof names / sizeof *names };
     for (int reopened = 0; reopened < 2; reopened++) {
         talea_ledger *handle = open_mode(p->dir, TALEA_MODE_RWC);
@@ -244,7 +256,8 @@ static void odd_names(void **state) {
 
 /* ---- Other processes ---- */
 
-static int in_child(int (*run)(talea_ledger *handle, const char *dir), talea_ledger *handle, const char *dir) {
+static int in_child(int (*run)(talea_ledger *handle, const char *dir), talea_ledger *handle,
+                    const char *dir) {
     int status = 0;
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -417,9 +430,11 @@ static void verify_can_be_interrupted(void **state) {
     int asked = 0;
     talea_ledger *handle = open_mode(p->dir, TALEA_MODE_RWC);
     furnish(handle, "main");
-    assert_int_equal(talea_verify(handle, text("main"), count_finding, stop_at_once, &asked, &err), TALEA_OK);
+    assert_int_equal(talea_verify(handle, text("main"), count_finding, stop_at_once, &asked, &err),
+                     TALEA_OK);
     assert_int_equal(asked, 1);
-    assert_int_equal(talea_verify(handle, text("no such book"), count_finding, NULL, NULL, &err), TALEA_OK);
+    assert_int_equal(talea_verify(handle, text("no such book"), count_finding, NULL, NULL, &err),
+                     TALEA_OK);
     talea_ledger_close(handle);
 }
 

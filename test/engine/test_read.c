@@ -50,9 +50,12 @@ static int post_everything(void **state) {
             (void)snprintf(p->key, sizeof p->key, "key-%u", i * 7919);
             p->reversed = i % 3 == 0;
             p->amount = 1 + i % 50;
-            talea_leg legs[2] = {
-                {.account = text("cash"), .side = p->reversed ? TALEA_SIDE_CREDIT : TALEA_SIDE_DEBIT, .amount = p->amount},
-                {.account = text("rev"), .side = p->reversed ? TALEA_SIDE_DEBIT : TALEA_SIDE_CREDIT, .amount = p->amount}};
+            talea_leg legs[2] = {{.account = text("cash"),
+                                  .side = p->reversed ? TALEA_SIDE_CREDIT : TALEA_SIDE_DEBIT,
+                                  .amount = p->amount},
+                                 {.account = text("rev"),
+                                  .side = p->reversed ? TALEA_SIDE_DEBIT : TALEA_SIDE_CREDIT,
+                                  .amount = p->amount}};
             talea_draft draft = {.key = text(p->key), .legs = legs, .leg_count = 2};
             if (i % 5 == 0) {
                 draft.metadata = (talea_text){note, 1 + i % sizeof note};
@@ -354,11 +357,13 @@ static void waiting(void **state) {
     assert_int_equal(talea_wait(&shared.handle, text("busy"), seen, 100, &mark, &err), TALEA_OK);
     assert_int_equal(mark, seen);
     assert_true(tl_monotonic_us() - before >= 99000);
-    assert_int_equal(talea_wait(&shared.handle, text("busy"), seen - 1, 1000000, &mark, &err), TALEA_OK);
+    assert_int_equal(talea_wait(&shared.handle, text("busy"), seen - 1, 1000000, &mark, &err),
+                     TALEA_OK);
     assert_int_equal(mark, seen);
     assert_int_equal(pthread_create(&writer.thread, NULL, make_traffic, &writer), 0);
     for (int i = 0; i < 200; i++) {
-        assert_int_equal(talea_wait(&shared.handle, text("busy"), seen, 10000, &mark, &err), TALEA_OK);
+        assert_int_equal(talea_wait(&shared.handle, text("busy"), seen, 10000, &mark, &err),
+                         TALEA_OK);
         assert_true(mark > seen);
         assert_true(watermark(&shared.handle, "busy") >= mark);
         seen = mark;
@@ -370,8 +375,11 @@ static void waiting(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cursor_both_ways), cmocka_unit_test(lookups), cmocka_unit_test(seq_at),
-        cmocka_unit_test(histories),        cmocka_unit_test(views_pin_an_instant),
+        cmocka_unit_test(cursor_both_ways),
+        cmocka_unit_test(lookups),
+        cmocka_unit_test(seq_at),
+        cmocka_unit_test(histories),
+        cmocka_unit_test(views_pin_an_instant),
         cmocka_unit_test(waiting),
     };
     return cmocka_run_group_tests(tests, post_everything, close_everything);

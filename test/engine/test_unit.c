@@ -46,7 +46,8 @@ static void commits(talea_unit *unit) {
     }
 }
 
-static void adds(talea_unit *unit, const char *key, const char *debit, const char *credit, int64_t amount) {
+static void adds(talea_unit *unit, const char *key, const char *debit, const char *credit,
+                 int64_t amount) {
     talea_error err = {.message = ""};
     talea_code code = add_post(unit, "main", key, debit, credit, amount, false, &err);
     if (code != TALEA_OK) {
@@ -115,7 +116,8 @@ static void what_content_is(void **state) {
                          {.account = text("bank"), .side = TALEA_SIDE_DEBIT, .amount = 4},
                          {.account = text("rev"), .side = TALEA_SIDE_CREDIT, .amount = 7}};
     talea_leg turned[4] = {legs[2], legs[0], legs[1]};
-    talea_draft base = {.key = text("k"), .legs = legs, .leg_count = 3, .metadata = text("{\"a\":1}")};
+    talea_draft base = {
+        .key = text("k"), .legs = legs, .leg_count = 3, .metadata = text("{\"a\":1}")};
     talea_draft variants[6] = {base, base, base, base, base, base};
     variants[1].legs = turned;
     variants[2].metadata = text("{\"a\":2}");
@@ -130,7 +132,8 @@ static void what_content_is(void **state) {
                                 TALEA_IDEMPOTENCY_CONFLICT};
     for (int i = 0; i < 6; i++) {
         talea_unit *unit = unit_of(l);
-        assert_int_equal(talea_unit_add_draft(unit, text("main"), &variants[i], false, &err), TALEA_OK);
+        assert_int_equal(talea_unit_add_draft(unit, text("main"), &variants[i], false, &err),
+                         TALEA_OK);
         assert_int_equal(talea_unit_commit(unit, &err), want[i]);
         talea_unit_free(unit);
     }
@@ -163,7 +166,8 @@ static void keys_within_one_unit(void **state) {
     has_balance(l, "cash", 3);
 }
 
-/* An overdraft followed by its cover is still refused; nothing of the unit stays, no seq is burnt. */
+/* An overdraft followed by its cover is still refused; nothing of the unit stays, no seq is burnt.
+ */
 static void refused_whole(void **state) {
     ledger *l = *state;
     talea_error err;
@@ -204,8 +208,9 @@ static void optional_drafts(void **state) {
     assert_int_equal(talea_unit_add_refused(unit, text("main"), text("x"), &why, &err), TALEA_OK);
     adds(unit, "c", "cash", "rev", 4);
     commits(unit);
-    const talea_status want[] = {TALEA_STATUS_REJECTED, TALEA_STATUS_COMMITTED, TALEA_STATUS_REJECTED,
-                                 TALEA_STATUS_REJECTED, TALEA_STATUS_COMMITTED};
+    const talea_status want[] = {TALEA_STATUS_REJECTED, TALEA_STATUS_COMMITTED,
+                                 TALEA_STATUS_REJECTED, TALEA_STATUS_REJECTED,
+                                 TALEA_STATUS_COMMITTED};
     const talea_code codes[] = {TALEA_CONSTRAINT_VIOLATION, TALEA_OK, TALEA_IDEMPOTENCY_CONFLICT,
                                 TALEA_UNKNOWN_ACCOUNT, TALEA_OK};
     assert_int_equal(talea_unit_outcome_count(unit), 5);
@@ -248,7 +253,8 @@ static void shape_and_names(void **state) {
         {TALEA_UNBALANCED, "main", "k", "cash", "dollars", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        told t = post(&l->handle, cases[i].book, cases[i].key, cases[i].debit, cases[i].credit, cases[i].amount);
+        told t = post(&l->handle, cases[i].book, cases[i].key, cases[i].debit, cases[i].credit,
+                      cases[i].amount);
         if (t.code != cases[i].want) {
             fail_msg("case %zu: %s: %s", i, talea_code_name(t.code), t.err.message);
         }
@@ -263,11 +269,14 @@ static void refused_add_leaves_no_trace(void **state) {
     ledger *l = *state;
     talea_error err;
     talea_unit *unit = unit_of(l);
-    assert_int_equal(add_post(unit, "other", "k", "cash", "rev", 1, false, &err), TALEA_UNKNOWN_ACCOUNT);
+    assert_int_equal(add_post(unit, "other", "k", "cash", "rev", 1, false, &err),
+                     TALEA_UNKNOWN_ACCOUNT);
     assert_null(talea_unit_book(unit).data);
     adds(unit, "k", "cash", "rev", 1);
-    assert_int_equal(add_post(unit, "other", "k", "cash", "rev", 1, false, &err), TALEA_MIXED_BOOKS);
-    assert_int_equal(add_post(unit, "main", "l", "nobody", "rev", 1, false, &err), TALEA_UNKNOWN_ACCOUNT);
+    assert_int_equal(add_post(unit, "other", "k", "cash", "rev", 1, false, &err),
+                     TALEA_MIXED_BOOKS);
+    assert_int_equal(add_post(unit, "main", "l", "nobody", "rev", 1, false, &err),
+                     TALEA_UNKNOWN_ACCOUNT);
     assert_int_equal(talea_unit_count(unit), 1);
     commits(unit);
     talea_unit_free(unit);
@@ -280,7 +289,8 @@ static void refused_add_behind_an_asset(void **state) {
     talea_error err;
     talea_unit *unit = unit_of(l);
     assert_int_equal(add_asset(unit, "CHF", 2, &err), TALEA_OK);
-    assert_int_equal(add_post(unit, "other", "k", "cash", "rev", 1, false, &err), TALEA_UNKNOWN_ACCOUNT);
+    assert_int_equal(add_post(unit, "other", "k", "cash", "rev", 1, false, &err),
+                     TALEA_UNKNOWN_ACCOUNT);
     bool bound = talea_unit_book(unit).data != NULL;
     talea_code code = add_post(unit, "main", "k", "cash", "rev", 1, false, &err);
     code = code ? code : talea_unit_commit(unit, &err);
@@ -296,10 +306,12 @@ static void truncated(void **state) {
     adds(unit, "a", "cash", "rev", 1);
     size_t mark = talea_unit_count(unit);
     adds(unit, "b", "cash", "rev", 2);
-    assert_int_equal(add_account(unit, "main", "new", "EUR", TALEA_KIND_ASSET, NULL, &err), TALEA_OK);
+    assert_int_equal(add_account(unit, "main", "new", "EUR", TALEA_KIND_ASSET, NULL, &err),
+                     TALEA_OK);
     adds(unit, "c", "new", "rev", 4);
     talea_unit_truncate(unit, mark);
-    assert_int_equal(add_post(unit, "main", "d", "new", "rev", 8, false, &err), TALEA_UNKNOWN_ACCOUNT);
+    assert_int_equal(add_post(unit, "main", "d", "new", "rev", 8, false, &err),
+                     TALEA_UNKNOWN_ACCOUNT);
     adds(unit, "e", "cash", "rev", 16);
     commits(unit);
     assert_int_equal(talea_unit_outcome_count(unit), 2);
@@ -310,14 +322,15 @@ static void truncated(void **state) {
     unit = unit_of(l);
     adds(unit, "f", "cash", "rev", 1);
     talea_unit_truncate(unit, 0);
-    assert_int_equal(add_account(unit, "second", "x", "EUR", TALEA_KIND_ASSET, NULL, &err), TALEA_OK);
+    assert_int_equal(add_account(unit, "second", "x", "EUR", TALEA_KIND_ASSET, NULL, &err),
+                     TALEA_OK);
     commits(unit);
     talea_unit_free(unit);
     assert_int_equal(watermark(&l->handle, "second"), 1);
 }
 
-static talea_code line(talea_unit *unit, const char *key, const char *account, talea_side side, int64_t amount,
-                       bool optional) {
+static talea_code line(talea_unit *unit, const char *key, const char *account, talea_side side,
+                       int64_t amount, bool optional) {
     talea_error err;
     talea_leg leg = {.account = text(account), .side = side, .amount = amount};
     return talea_unit_add_line(unit, text("main"), text(key), &leg, false, 0, optional, &err);
@@ -370,9 +383,12 @@ static void definitions(void **state) {
     talea_unit *unit = unit_of(l);
     assert_int_equal(add_asset(unit, "EUR", 3, &err), TALEA_ALREADY_EXISTS);
     assert_int_equal(add_asset(unit, "EUR", 2, &err), TALEA_OK);
-    assert_int_equal(add_account(unit, "main", "cash", "USD", TALEA_KIND_ASSET, NULL, &err), TALEA_ALREADY_EXISTS);
-    assert_int_equal(add_account(unit, "main", "cash", "EUR", TALEA_KIND_ASSET, NULL, &err), TALEA_OK);
-    assert_int_equal(add_account(unit, "main", "x", "XXX", TALEA_KIND_ASSET, NULL, &err), TALEA_UNKNOWN_ASSET);
+    assert_int_equal(add_account(unit, "main", "cash", "USD", TALEA_KIND_ASSET, NULL, &err),
+                     TALEA_ALREADY_EXISTS);
+    assert_int_equal(add_account(unit, "main", "cash", "EUR", TALEA_KIND_ASSET, NULL, &err),
+                     TALEA_OK);
+    assert_int_equal(add_account(unit, "main", "x", "XXX", TALEA_KIND_ASSET, NULL, &err),
+                     TALEA_UNKNOWN_ASSET);
     commits(unit);
     assert_int_equal(talea_unit_outcome_count(unit), 2);
     for (size_t i = 0; i < 2; i++) {
@@ -399,7 +415,8 @@ static void huge_amounts(void **state) {
         talea_draft draft = {.key = text(key), .legs = legs, .leg_count = 2};
         talea_unit *unit = unit_of(l);
         assert_int_equal(talea_unit_add_draft(unit, text("main"), &draft, false, &err), TALEA_OK);
-        assert_int_equal(talea_unit_commit(unit, &err), i == 0 ? TALEA_OK : TALEA_CONSTRAINT_VIOLATION);
+        assert_int_equal(talea_unit_commit(unit, &err),
+                         i == 0 ? TALEA_OK : TALEA_CONSTRAINT_VIOLATION);
         talea_unit_free(unit);
     }
 }

@@ -1,13 +1,14 @@
 /*
- * wrap_io.h: an io that passes everything on to another one, and counts, holds or fails what it is told to.
+ * wrap_io.h: an io that passes everything on to another one, and counts, holds or fails what it is
+ * told to.
  *
  * Purpose:    tests of the engine under syncs that hang, writes and syncs that fail, and a full disk.
  * Owns:       its files; the io behind it belongs to the caller.
  * Threads:    any; the switches may be turned while the engine runs.
  *
  * Faults:     failing syncs and writes have no effect below; "full" refuses whatever would need more space: creating,
- *             making directories, writing past a file's end. Only segments (spares in the making included) are counted, held
- *             and failed.
+ *             making directories, writing past a file's end. Only segments (spares in the making
+ * included) are counted, held and failed.
  */
 #ifndef TEST_ENGINE_WRAP_IO_H
 #define TEST_ENGINE_WRAP_IO_H
@@ -22,12 +23,13 @@
 typedef struct wrap_io {
     tl_io io;
     tl_io *inner;
-    const char *victim; /* part of the path of what is counted, held and failed; NULL: every segment */
+    const char *victim; /* part of the path of what is counted, held and failed; NULL: every segment
+                         */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* with mutex */
     /* [mutex] from here on */
     bool hold_syncs;
-    unsigned held; /* threads that sleep in a sync */
+    unsigned held;  /* threads that sleep in a sync */
     int fail_syncs; /* errno for every sync from now on, 0: none */
     int fail_writes;
     bool full;
@@ -157,7 +159,8 @@ static int wrap_drop_cache(tl_file *file) {
 }
 
 static int wrap_mkdir(tl_io *io, const char *path) {
-    return wrap_is_full(wrap_of(io)) ? ENOSPC : wrap_of(io)->inner->ops->mkdir(wrap_of(io)->inner, path);
+    return wrap_is_full(wrap_of(io)) ? ENOSPC
+                                     : wrap_of(io)->inner->ops->mkdir(wrap_of(io)->inner, path);
 }
 
 static int wrap_rename(tl_io *io, const char *from, const char *to) {

@@ -20,8 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <sqlite3.h>
+#include <cmocka.h>
 
 enum { HOST_PATH_BYTES = 512, HOST_TEXT_BYTES = 4096 };
 
@@ -61,7 +61,8 @@ static inline const char *host_path(const char *name) {
     return path;
 }
 
-/* abort rather than assert: cmocka's asserts jump, which a thread other than the test's must not. */
+/* abort rather than assert: cmocka's asserts jump, which a thread other than the test's must not.
+ */
 static inline void host_die(sqlite3 *db, const char *sql, int rc) {
     (void)fprintf(stderr, "%s\n-> %d %s\n", sql, rc, db ? sqlite3_errmsg(db) : "");
     abort();

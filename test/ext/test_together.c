@@ -78,12 +78,14 @@ static void shared_groups(void **state) {
                      THREADS * DRAFTS + 1);
     assert_true(host_int(db, "SELECT groups < units FROM books WHERE book = 'main'"));
     /* Gapless, unique, never back in time. */
-    assert_string_equal(host_rows(db, "SELECT count(*), count(DISTINCT seq), max(seq), count(DISTINCT txid)"
-                                      " FROM events WHERE book = 'main'"),
-                        "1802|1802|1802|1800");
-    assert_int_equal(host_int(db, "SELECT count(*) FROM (SELECT at < lag(at) OVER (ORDER BY seq) AS back"
-                                  " FROM events WHERE book = 'main') WHERE back"),
-                     0);
+    assert_string_equal(
+        host_rows(db, "SELECT count(*), count(DISTINCT seq), max(seq), count(DISTINCT txid)"
+                      " FROM events WHERE book = 'main'"),
+        "1802|1802|1802|1800");
+    assert_int_equal(
+        host_int(db, "SELECT count(*) FROM (SELECT at < lag(at) OVER (ORDER BY seq) AS back"
+                     " FROM events WHERE book = 'main') WHERE back"),
+        0);
     assert_int_equal(host_int(db, "SELECT count(*) FROM verify WHERE problem IS NOT NULL"), 0);
     host_close(db);
 }
@@ -150,10 +152,10 @@ static void ask(const char *const *questions, int count) {
     for (int i = 0; i < WRITERS; i++) {
         pthread_join(threads[i], NULL);
     }
+    host_close(db);
     if (wrong >= 0) {
         fail_msg("two instants in one statement: %s", questions[wrong]);
     }
-    host_close(db);
 }
 
 /* One statement sees one instant, whatever it joins, and in whatever order its parts are opened. */
@@ -196,8 +198,8 @@ static void *subscribe(void *arg) {
     sqlite3_int64 *out_seen = arg;
     sqlite3 *db = host_open(host_path("shop.db"));
     sqlite3_stmt *wait = host_prepare(db, "SELECT talea_wait('main', ?1, 2000)");
-    sqlite3_stmt *tail = host_prepare(
-        db, "SELECT seq FROM events WHERE book = 'main' AND seq > ?1 ORDER BY seq");
+    sqlite3_stmt *tail =
+        host_prepare(db, "SELECT seq FROM events WHERE book = 'main' AND seq > ?1 ORDER BY seq");
     sqlite3_int64 cursor = 0;
     while (cursor < DRAFTS + 2) {
         sqlite3_bind_int64(wait, 1, cursor);
@@ -274,7 +276,8 @@ static void refused_neighbours(void **state) {
     for (int i = 0; i < GOOD; i++) {
         assert_int_equal(good[i].committed, DRAFTS);
     }
-    assert_int_equal(host_int(db, "SELECT last_seq FROM books WHERE book = 'main'"), 3 + GOOD * DRAFTS);
+    assert_int_equal(host_int(db, "SELECT last_seq FROM books WHERE book = 'main'"),
+                     3 + GOOD * DRAFTS);
     host_close(db);
 }
 

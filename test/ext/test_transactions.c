@@ -1,6 +1,6 @@
 /*
- * test_transactions.c: the ledger and the host's own tables in one SQL transaction, through every way
- * in which SQLite can end it.
+ * test_transactions.c: the ledger and the host's own tables in one SQL transaction, through every
+ * way in which SQLite can end it.
  */
 #include "host.h"
 
@@ -11,8 +11,8 @@ static sqlite3 *open_shop(void) {
     return db;
 }
 
-#define POST(key) \
-    "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)" \
+#define POST(key)                                                                                  \
+    "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)"                          \
     " VALUES ('main', '" key "', 'cash', 'rev', 5);"
 
 /* ---- The host's hooks -------------------------------------------------------------------------- */
@@ -137,8 +137,10 @@ static void never_exclude_each_other(void **state) {
     assert_string_equal(host_rows(a, "SELECT status, seq FROM results"), "committed|8");
     assert_string_equal(host_rows(b, "SELECT status, seq FROM results"), "deduplicated|8");
     /* Both open the same account, one of them differently: judged in order of commit. */
-    host_exec(a, "BEGIN; INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'x', 'USD', 'asset')");
-    host_exec(b, "BEGIN; INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'x', 'USD', 'expense')");
+    host_exec(a, "BEGIN; INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'x', "
+                 "'USD', 'asset')");
+    host_exec(b, "BEGIN; INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'x', "
+                 "'USD', 'expense')");
     host_exec(a, "COMMIT");
     host_refused(b, "COMMIT", SQLITE_CONSTRAINT, "talea: already_exists: ");
     /* Both register one asset. */
@@ -165,8 +167,9 @@ static void refused_at_commit(void **state) {
     assert_int_equal(host_int(db, "SELECT count(*) FROM orders"), 0);
     assert_int_equal(host_int(db, "SELECT count(*) FROM transfers"), 0);
     /* The failed statement of an autocommitted INSERT can be run again. */
-    sqlite3_stmt *post = host_prepare(db, "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)"
-                                          " VALUES ('main', ?1, 'rev', 'vault', ?2)");
+    sqlite3_stmt *post =
+        host_prepare(db, "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)"
+                         " VALUES ('main', ?1, 'rev', 'vault', ?2)");
     assert_int_equal(host_post(post, "k2", 5), SQLITE_CONSTRAINT);
     assert_int_equal(host_post(post, "k2", 6), SQLITE_CONSTRAINT);
     host_exec(db, "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)"
@@ -277,12 +280,15 @@ static void savepoint_walk(void **state) {
                                     : "events(book, idempotency_key, postings)",
                            round, step,
                            what < 2 ? "'cash', 'rev', 1"
-                                    : "'[{\"account\":\"cash\",\"debit\":1},{\"account\":\"rev\",\"credit\":1}]'");
+                                    : "'[{\"account\":\"cash\",\"debit\":1},{\"account\":\"rev\","
+                                      "\"credit\":1}]'");
                 staged++;
             } else if (what == 4) { /* two rows, the second is refused: neither stays */
-                host_refused(db, "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)"
-                                 " VALUES ('main', 'x', 'cash', 'rev', 1), ('main', 'y', 'cash', 'rev', 0)",
-                             SQLITE_CONSTRAINT, "invalid_amount");
+                host_refused(
+                    db,
+                    "INSERT INTO transfers(book, idempotency_key, debit, credit, amount)"
+                    " VALUES ('main', 'x', 'cash', 'rev', 1), ('main', 'y', 'cash', 'rev', 0)",
+                    SQLITE_CONSTRAINT, "invalid_amount");
             } else if (what < 7 && depth < 60) {
                 host_execf(db, "SAVEPOINT s%d", depth);
                 count[depth++] = staged;

@@ -193,6 +193,15 @@ static uint64_t file_bytes(tl_io *io, uint32_t segment) {
     return bytes;
 }
 
+static void assert_durable_upto(logbook *book, uint32_t due) {
+    const tl_log_place *place = &book->groups[book->group_count - 1].place;
+    tl_group_header header;
+    assert_true(tl_group_header_decode(book->writer.buf.data, place->segment,
+                                       tl_log_salt(book->log, place->segment), place->offset,
+                                       &header));
+    assert_int_equal(header.durable_upto, due);
+}
+
 /* INV-D1, INV-D7, INV-D9: with background work done in time, one write and one sync a group, no
  * file grows, and a rotation is no exception but for the seal's write; and background work never
  * syncs the writer's descriptor. */
@@ -222,6 +231,11 @@ static void test_one_sync(void **state) {
         }
         writers_file = faulty.last_synced;
         rotations += rotated;
+        if (rotated) {
+            assert_durable_upto(&book, TL_FIRST_GROUP); /* INV-D3: link and group are one write */
+        } else if (i > 0) {
+            assert_durable_upto(&book, book.groups[i].place.offset);
+        }
         if (book.works > 0) {
             assert_int_equal(book.works, 1); /* asked once until it is done */
             book.works = 0;

@@ -34,14 +34,21 @@ static disk_policy policy_of(unsigned round) {
     return round == 0 ? DISK_KEEP_NONE : round == 1 ? DISK_KEEP_ALL : DISK_KEEP_SOME;
 }
 
+static int no_leftover(void *context, const char *name) {
+    assert_null(strstr(name, ".new"));
+    return 0;
+}
+
 static int count_torn(void *context, const char *name) {
     *(uint64_t *)context += strncmp(name, "torn-", 5) == 0;
     return 0;
 }
 
 /* Opens what a crash left; `acked` must be there. Returns how much is, or 0 when there is no book
- * and need not be. */
-static uint64_t open_crashed(tl_io *io, const logbook *was, uint64_t acked, uint64_t written) {
+ * and need not be. With `going_on`, which records it, one small group more is appended, after
+ * *out_opened operations. */
+static uint64_t open_crashed(tl_io *io, const logbook *was, uint64_t acked, uint64_t written,
+                             const crash_disk *going_on, size_t *out_opened) {
     logbook trial;
     logbook_init(&trial, io, was->config.segment_bytes_max, true);
     trial.payload = was->payload;
@@ -52,7 +59,14 @@ static uint64_t open_crashed(tl_io *io, const logbook *was, uint64_t acked, uint
     }
     assert_ok(code);
     assert_in_range(trial.delivered, acked, written);
+    assert_int_equal(io->ops->list(io, LOGBOOK_DIR, no_leftover, NULL), 0);
     uint64_t delivered = trial.delivered;
+    if (going_on) {
+        logbook_resume(&trial);
+        trial.at = was->at + 1000;
+        *out_opened = going_on->count;
+        assert_ok(logbook_append(&trial, 1, 1, &err));
+    }
     logbook_kill(&trial);
     logbook_done(&trial);
     return delivered;
@@ -62,12 +76,14 @@ static uint64_t open_crashed(tl_io *io, const logbook *was, uint64_t acked, uint
 static void crash_recovery(tl_io *crashed, const logbook *was, uint64_t acked, uint64_t written) {
     crash_disk disk;
     disk_begin(&disk, crashed, LOGBOOK_BOOKS, LOGBOOK_DIR);
-    uint64_t delivered = open_crashed(&disk.io, was, acked, written);
+    size_t opened = 0;
+    uint64_t delivered = open_crashed(&disk.io, was, acked, written, &disk, &opened);
     for (size_t k = 0; k <= disk.count; k++) {
         for (unsigned round = 0; round < 2 + RECOVERY_ROUNDS; round++) {
             tl_io *again = disk_crash(&disk, k, policy_of(round), 77 * k + round);
-            uint64_t least = k == disk.count ? delivered : acked;
-            assert_true(open_crashed(again, was, least, written) >= least);
+            uint64_t least = k == disk.count ? delivered + 1 : k >= opened ? delivered : acked;
+            uint64_t most = k > opened ? delivered + 1 : written;
+            (void)open_crashed(again, was, least, most, NULL, NULL);
             recovery_crashes++;
             tl_io_memory_free(again);
         }
@@ -111,7 +127,7 @@ static void crash_everywhere(const crash_disk *disk, const history *h, const log
         mark m = at_crash(h, k);
         for (unsigned round = 0; round < 2 + ROUNDS; round++) {
             tl_io *crashed = disk_crash(disk, k, policy_of(round), 1000 * k + round);
-            uint64_t delivered = open_crashed(crashed, book, m.acked, m.written);
+            uint64_t delivered = open_crashed(crashed, book, m.acked, m.written, NULL, NULL);
             (void)crashed->ops->list(crashed, LOGBOOK_DIR, count_torn, &torn_tails);
             tl_io_memory_free(crashed);
             crashes++;
@@ -125,7 +141,7 @@ static void crash_everywhere(const crash_disk *disk, const history *h, const log
 }
 
 /* `work_every`: how many appends the background is late; 0: everything inline. */
-static void session(unsigned groups, unsigned work_every, uint64_t payload) {
+static void session(unsigned groups, unsigned work_every, uint64_t payload, unsigned prove_every) {
     tl_io *below = tl_io_memory_new();
     crash_disk disk;
     history *h = calloc(1, sizeof *h);
@@ -137,11 +153,11 @@ static void session(unsigned groups, unsigned work_every, uint64_t payload) {
     assert_ok(tl_log_create(&book.config, LOGBOOK_BOOKS, &err));
     assert_ok(logbook_open(&book, &err));
     for (unsigned i = 0; i < groups; i++) {
-        unsigned events = 1 + i % 4;
+        unsigned events = 4 - i % 4;
         note(h, &disk, book.next_seq - 1, book.next_seq - 1 + events);
         assert_ok(logbook_append(&book, 1, events, &err));
         note(h, &disk, book.next_seq - 1, book.next_seq - 1);
-        if (i % 7 == 6) {
+        if (i % prove_every == prove_every - 1) {
             assert_ok(tl_log_prove(book.log, &err));
         }
         if (work_every > 0 && book.works > 0 && i % work_every == 0) {
@@ -162,20 +178,21 @@ static void session(unsigned groups, unsigned work_every, uint64_t payload) {
 }
 
 static void test_inline(void **state) {
-    session(34, 0, 20);
+    session(34, 0, 20, 7);
 }
 
 static void test_background(void **state) {
-    session(34, 1, 20);
-    session(34, 3, 60);
+    session(34, 1, 20, 7);
+    session(34, 3, 60, 7);
 }
 
 static void test_background_never_in_time(void **state) {
-    session(34, 1000, 20);
+    session(34, 1000, 20, 7);
 }
 
 static void test_large_groups(void **state) {
-    session(14, 1, 700);
+    session(14, 1, 700, 5);
+    session(12, 1, 700, 1);
     print_message("power cuts: %llu, in recoveries: %llu, tails cut: %llu\n",
                   (unsigned long long)crashes, (unsigned long long)recovery_crashes,
                   (unsigned long long)torn_tails);

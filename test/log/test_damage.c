@@ -383,6 +383,25 @@ static void test_files_old(void **state) {
     free_victim(&v);
 }
 
+/* Several faults at once: the first seal gone and the file as long as it was, the second link gone. */
+static void test_several_faults(void **state) {
+    victim v;
+    make_victim(&v, KILLED);
+    image damaged = image_copy(&v.image);
+    image_file *file = image_find(&damaged, "segment-00000001.log");
+    size_t seal = file->len - TL_SEAL_GROUP_BYTES;
+    file->data = realloc(file->data, 4096);
+    assert_non_null(file->data);
+    memset(file->data + seal, 0, 4096 - seal);
+    file->len = 4096;
+    assert_refused(&v, &damaged, 1, "seal"); /* only the final one's predecessor may lack it */
+    file = image_find(&damaged, "segment-00000002.log");
+    memset(file->data + TL_FIRST_GROUP, 0, file->len - TL_FIRST_GROUP);
+    assert_refused(&v, &damaged, 1, "no valid group");
+    image_free(&damaged);
+    free_victim(&v);
+}
+
 /* Names that are none of ours are left alone. */
 static void test_foreign_names(void **state) {
     static const char *const names[] = {"segment-1.log",
@@ -414,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_killed_rotated), cmocka_unit_test(test_files_lost),
         cmocka_unit_test(test_files_swapped),  cmocka_unit_test(test_files_foreign),
         cmocka_unit_test(test_files_old),      cmocka_unit_test(test_foreign_names),
+        cmocka_unit_test(test_several_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

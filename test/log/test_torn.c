@@ -107,7 +107,9 @@ static void check_torn(const logbook *book, const image *torn, uint64_t acked, u
     check_saved(torn, &mended);
     logbook_kill(&trial);
 
+    faulty_reset_counts(&faulty);
     assert_ok(logbook_open(&trial, &err)); /* INV-D15 */
+    assert_int_equal(faulty.count[FAULTY_PWRITE] + faulty.count[FAULTY_TRUNCATE], 0);
     image again = image_take(io, LOGBOOK_DIR);
     assert_true(image_same(&mended, &again));
     logbook_resume(&trial);

@@ -1,6 +1,6 @@
 /*
- * tl_log_verify: every damaged byte of a log in use is reported, in its segment; nothing else is. Oracle: we know which byte
- * was damaged.
+ * tl_log_verify: every damaged byte of a log in use is reported, in its segment; nothing else is.
+ * Oracle: we know which byte was damaged.
  */
 #include <setjmp.h>
 #include <stdarg.h>

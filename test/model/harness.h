@@ -1,5 +1,6 @@
 /*
- * harness.h: what the two tests of this folder share: connections, statements, reading a ledger into the model.
+ * harness.h: what the two tests of this folder share: connections, statements, reading a ledger
+ * into the model.
  *
  * Purpose:    SQL out, model in; comparing what tables show with what the model says.
  * Owns:       nothing; connections are the caller's to close.
@@ -43,7 +44,8 @@ static inline uint64_t seed_of_run(void) {
 
 /* ---- Connections ---- */
 
-__attribute__((noreturn, format(printf, 1, 2))) static inline void give_up(const char *format, ...) {
+__attribute__((noreturn, format(printf, 1, 2))) static inline void give_up(const char *format,
+                                                                           ...) {
     va_list args;
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
@@ -112,12 +114,12 @@ static inline const char *quoted(const char *text) {
 
 static inline char *transfer_sql(const char *verb, const char *book, const model_draft *draft) {
     char amount[48];
-    return sqlite3_mprintf(
-        "INSERT%s INTO talea.transfers(book, idempotency_key, debit, credit, amount, occurred_at, external_refs, "
-        "metadata) VALUES(%Q, %Q, %Q, %Q, %Q, %Q, %Q, %Q)",
-        verb, book, draft->key, draft->legs[0].account, draft->legs[1].account,
-        model_format(draft->legs[0].amount, amount), quoted(draft->occurred_at), quoted(draft->external_refs),
-        quoted(draft->metadata));
+    return sqlite3_mprintf("INSERT%s INTO talea.transfers(book, idempotency_key, debit, credit, "
+                           "amount, occurred_at, external_refs, "
+                           "metadata) VALUES(%Q, %Q, %Q, %Q, %Q, %Q, %Q, %Q)",
+                           verb, book, draft->key, draft->legs[0].account, draft->legs[1].account,
+                           model_format(draft->legs[0].amount, amount), quoted(draft->occurred_at),
+                           quoted(draft->external_refs), quoted(draft->metadata));
 }
 
 static inline char *event_sql(const char *verb, const char *book, const model_draft *draft) {
@@ -125,22 +127,24 @@ static inline char *event_sql(const char *verb, const char *book, const model_dr
     size_t n = 0;
     for (size_t i = 0; i < draft->leg_count; i++) {
         char amount[48];
-        n += (size_t)snprintf(postings + n, sizeof postings - n, "%c{\"account\":\"%s\",\"%s\":%s}", i ? ',' : '[',
-                              draft->legs[i].account,
+        n += (size_t)snprintf(postings + n, sizeof postings - n, "%c{\"account\":\"%s\",\"%s\":%s}",
+                              i ? ',' : '[', draft->legs[i].account,
                               draft->legs[i].side == MODEL_DEBIT ? "debit" : "credit",
                               model_format(draft->legs[i].amount, amount));
     }
     (void)snprintf(postings + n, sizeof postings - n, "]");
-    return sqlite3_mprintf("INSERT%s INTO talea.events(book, idempotency_key, occurred_at, postings, external_refs, "
-                           "metadata) VALUES(%Q, %Q, %Q, %Q, %Q, %Q)",
-                           verb, book, draft->key, quoted(draft->occurred_at), postings,
-                           quoted(draft->external_refs), quoted(draft->metadata));
+    return sqlite3_mprintf(
+        "INSERT%s INTO talea.events(book, idempotency_key, occurred_at, postings, external_refs, "
+        "metadata) VALUES(%Q, %Q, %Q, %Q, %Q, %Q)",
+        verb, book, draft->key, quoted(draft->occurred_at), postings, quoted(draft->external_refs),
+        quoted(draft->metadata));
 }
 
 /* One statement, so that it is one SQL transaction outside of BEGIN as well. */
 static inline char *lines_sql(const char *verb, const char *book, const model_draft *draft) {
-    char *sql = sqlite3_mprintf(
-        "INSERT%s INTO talea.postings(book, idempotency_key, account, debit, credit, occurred_at) VALUES", verb);
+    char *sql = sqlite3_mprintf("INSERT%s INTO talea.postings(book, idempotency_key, account, "
+                                "debit, credit, occurred_at) VALUES",
+                                verb);
     for (size_t i = 0; i < draft->leg_count; i++) {
         char amount[48];
         model_format(draft->legs[i].amount, amount);
@@ -152,7 +156,8 @@ static inline char *lines_sql(const char *verb, const char *book, const model_dr
     return sql;
 }
 
-static inline char *draft_sql(form how, const char *verb, const char *book, const model_draft *draft) {
+static inline char *draft_sql(form how, const char *verb, const char *book,
+                              const model_draft *draft) {
     return how == FORM_TRANSFER ? transfer_sql(verb, book, draft)
            : how == FORM_EVENT  ? event_sql(verb, book, draft)
                                 : lines_sql(verb, book, draft);
@@ -162,11 +167,12 @@ static inline char *account_sql(const char *verb, const char *book, const model_
     static const char *const sides[] = {"none", "debit", "credit"};
     char min[48];
     char max[48];
-    return sqlite3_mprintf("INSERT%s INTO talea.accounts(book, account, asset, kind, normal_side, min_balance, "
-                           "max_balance) VALUES(%Q, %Q, %Q, %Q, %Q, %s, %s)",
-                           verb, book, account->name, account->asset, account->kind, sides[account->side],
-                           account->has_min ? model_format(account->min, min) : "NULL",
-                           account->has_max ? model_format(account->max, max) : "NULL");
+    return sqlite3_mprintf(
+        "INSERT%s INTO talea.accounts(book, account, asset, kind, normal_side, min_balance, "
+        "max_balance) VALUES(%Q, %Q, %Q, %Q, %Q, %s, %s)",
+        verb, book, account->name, account->asset, account->kind, sides[account->side],
+        account->has_min ? model_format(account->min, min) : "NULL",
+        account->has_max ? model_format(account->max, max) : "NULL");
 }
 
 /* ---- Reading a ledger into the model ---- */
@@ -207,7 +213,9 @@ static inline void parse_postings(const char *text, model_draft *draft) {
 }
 
 static inline model_side side_named(const char *name) {
-    return strcmp(name, "debit") == 0 ? MODEL_DEBIT : strcmp(name, "credit") == 0 ? MODEL_CREDIT : MODEL_NONE;
+    return strcmp(name, "debit") == 0    ? MODEL_DEBIT
+           : strcmp(name, "credit") == 0 ? MODEL_CREDIT
+                                         : MODEL_NONE;
 }
 
 static inline void read_definition(sqlite3_stmt *row, int first, model_account *account) {
@@ -219,15 +227,19 @@ static inline void read_definition(sqlite3_stmt *row, int first, model_account *
     account->side = side_named(side);
     account->has_min = sqlite3_column_type(row, first + 4) != SQLITE_NULL;
     account->has_max = sqlite3_column_type(row, first + 5) != SQLITE_NULL;
-    account->min = account->has_min ? model_parse((const char *)sqlite3_column_text(row, first + 4)) : 0;
-    account->max = account->has_max ? model_parse((const char *)sqlite3_column_text(row, first + 5)) : 0;
+    account->min =
+        account->has_min ? model_parse((const char *)sqlite3_column_text(row, first + 4)) : 0;
+    account->max =
+        account->has_max ? model_parse((const char *)sqlite3_column_text(row, first + 5)) : 0;
 }
 
-/* Replays `events` into an empty model book. Returns words when an event is not legal, or a seq is missing. */
+/* Replays `events` into an empty model book. Returns words when an event is not legal, or a seq is
+ * missing. */
 static inline const char *read_book(sqlite3 *db, model_book *book) {
     const char *wrong = NULL;
     sqlite3_stmt *row = prepare(
-        db, "SELECT seq, kind, txid, at, idempotency_key, occurred_at, postings, external_refs, metadata,"
+        db, "SELECT seq, kind, txid, at, idempotency_key, occurred_at, postings, external_refs, "
+            "metadata,"
             " json_extract(definition, '$.account'), json_extract(definition, '$.asset'),"
             " json_extract(definition, '$.kind'), json_extract(definition, '$.normal_side'),"
             " json_extract(definition, '$.min_balance'), json_extract(definition, '$.max_balance')"
@@ -277,11 +289,12 @@ static inline const char *compare_balances(sqlite3 *db, const model_book *book, 
     size_t seen = 0;
     const char *wrong = NULL;
     model_account *accounts = model_replay(book, seq ? seq : book->event_count, &count);
-    sqlite3_stmt *row =
-        prepare(db, seq ? "SELECT account, asset, kind, balance, debits, credits, updated_seq FROM talea.balances"
-                          " WHERE book = ?1 AND as_of_seq = ?2"
-                        : "SELECT account, asset, kind, balance, debits, credits, updated_seq FROM talea.balances"
-                          " WHERE book = ?1");
+    sqlite3_stmt *row = prepare(db, seq ? "SELECT account, asset, kind, balance, debits, credits, "
+                                          "updated_seq FROM talea.balances"
+                                          " WHERE book = ?1 AND as_of_seq = ?2"
+                                        : "SELECT account, asset, kind, balance, debits, credits, "
+                                          "updated_seq FROM talea.balances"
+                                          " WHERE book = ?1");
     sqlite3_bind_text(row, 1, book->name, -1, SQLITE_TRANSIENT);
     if (seq) {
         sqlite3_bind_int64(row, 2, (sqlite3_int64)seq);
@@ -298,8 +311,8 @@ static inline const char *compare_balances(sqlite3 *db, const model_book *book, 
             wrong = "balances shows an account that was not open";
         } else if (strcmp(want->asset, (const char *)sqlite3_column_text(row, 1)) != 0 ||
                    strcmp(want->kind, (const char *)sqlite3_column_text(row, 2)) != 0 ||
-                   !same_amount(row, 3, model_balance(want)) || !same_amount(row, 4, want->debits) ||
-                   !same_amount(row, 5, want->credits) ||
+                   !same_amount(row, 3, model_balance(want)) ||
+                   !same_amount(row, 4, want->debits) || !same_amount(row, 5, want->credits) ||
                    sqlite3_column_int64(row, 6) != (sqlite3_int64)want->updated_seq) {
             wrong = "a row of balances differs from the replay";
         }
@@ -313,8 +326,8 @@ static inline const char *compare_trial(sqlite3 *db, const model_book *book, uin
     size_t count = 0;
     const char *wrong = NULL;
     model_account *accounts = model_replay(book, seq, &count);
-    sqlite3_stmt *row = prepare(
-        db, "SELECT asset, debits, credits FROM talea.trial_balance WHERE book = ?1 AND as_of_seq = ?2");
+    sqlite3_stmt *row = prepare(db, "SELECT asset, debits, credits FROM talea.trial_balance WHERE "
+                                    "book = ?1 AND as_of_seq = ?2");
     sqlite3_bind_text(row, 1, book->name, -1, SQLITE_TRANSIENT);
     sqlite3_bind_int64(row, 2, (sqlite3_int64)seq);
     size_t counted = 0;
@@ -340,8 +353,9 @@ static inline const char *compare_trial(sqlite3 *db, const model_book *book, uin
 /* Every journal line with its running balance. */
 static inline const char *compare_postings(sqlite3 *db, const model_book *book) {
     const char *wrong = NULL;
-    sqlite3_stmt *row = prepare(db, "SELECT seq, idx, account, asset, debit, credit, balance, idempotency_key"
-                                    " FROM talea.postings WHERE book = ?1 ORDER BY seq");
+    sqlite3_stmt *row =
+        prepare(db, "SELECT seq, idx, account, asset, debit, credit, balance, idempotency_key"
+                    " FROM talea.postings WHERE book = ?1 ORDER BY seq");
     sqlite3_bind_text(row, 1, book->name, -1, SQLITE_TRANSIENT);
     size_t count = 0;
     model_account *accounts = model_replay(book, book->event_count, &count);
@@ -351,7 +365,8 @@ static inline const char *compare_postings(sqlite3 *db, const model_book *book) 
     }
     for (size_t i = 0; i < book->event_count && !wrong; i++) {
         const model_draft *draft = &book->events[i].draft;
-        for (size_t k = 0; book->events[i].kind == MODEL_POSTED && k < draft->leg_count && !wrong; k++) {
+        for (size_t k = 0; book->events[i].kind == MODEL_POSTED && k < draft->leg_count && !wrong;
+             k++) {
             const model_leg *leg = &draft->legs[k];
             model_account *account = NULL;
             for (size_t a = 0; a < count; a++) {
@@ -381,10 +396,11 @@ static inline const char *compare_postings(sqlite3 *db, const model_book *book) 
 
 static inline const char *compare_verify(sqlite3 *db) {
     const char *wrong = NULL;
-    sqlite3_stmt *row = prepare(db, "SELECT book, problem, detail FROM talea.verify WHERE problem IS NOT NULL");
+    sqlite3_stmt *row =
+        prepare(db, "SELECT book, problem, detail FROM talea.verify WHERE problem IS NOT NULL");
     while (sqlite3_step(row) == SQLITE_ROW) {
-        (void)fprintf(stderr, "verify: %s: %s: %s\n", sqlite3_column_text(row, 0), sqlite3_column_text(row, 1),
-                      sqlite3_column_text(row, 2));
+        (void)fprintf(stderr, "verify: %s: %s: %s\n", sqlite3_column_text(row, 0),
+                      sqlite3_column_text(row, 1), sqlite3_column_text(row, 2));
         wrong = "verify found a problem";
     }
     return sqlite3_finalize(row) == SQLITE_OK ? wrong : "verify failed";

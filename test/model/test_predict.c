@@ -1,6 +1,7 @@
 /*
- * One connection, random SQL transactions; before each statement the model says what will come of it: accepted,
- * or refused with this very code; and after each transaction what `results` will show. Then everything again after reopening.
+ * One connection, random SQL transactions; before each statement the model says what will come of
+ * it: accepted, or refused with this very code; and after each transaction what `results` will
+ * show. Then everything again after reopening.
  *
  * TALEA_SEED repeats a run.
  */
@@ -67,7 +68,8 @@ static void random_account(run *r, model_account *account) {
 }
 
 /* An account of the book or of the unit, now and then one that does not exist. */
-static void random_name(run *r, const model_book *book, const char *asset, char out[MODEL_NAME_BYTES]) {
+static void random_name(run *r, const model_book *book, const char *asset,
+                        char out[MODEL_NAME_BYTES]) {
     const char *fitting[64];
     size_t count = 0;
     for (size_t i = 0; i < book->account_count; i++) {
@@ -107,7 +109,8 @@ static void random_legs(run *r, const model_book *book, model_draft *draft) {
 }
 
 static void random_key(run *r, const model_book *book, model_draft *draft) {
-    if (book->event_count > 0 && chance(&r->seed, 12)) { /* used already: the same again, or something else */
+    if (book->event_count > 0 && chance(&r->seed, 12)) { /* used already: the same again, or
+                                                            something else */
         const model_event *old = &book->events[below(&r->seed, (unsigned)book->event_count)];
         if (old->kind == MODEL_POSTED) {
             model_draft made = *draft;
@@ -134,7 +137,8 @@ static form random_draft(run *r, const model_book *book, model_draft *draft) {
     *draft = (model_draft){.leg_count = 0};
     random_legs(r, book, draft);
     if (chance(&r->seed, 10)) {
-        keep(draft->metadata, sizeof draft->metadata, chance(&r->seed, 50) ? "{\"n\":1}" : "{\"n\":2}");
+        keep(draft->metadata, sizeof draft->metadata,
+             chance(&r->seed, 50) ? "{\"n\":1}" : "{\"n\":2}");
     }
     if (chance(&r->seed, 10)) {
         keep(draft->external_refs, sizeof draft->external_refs, "[\"x\"]");
@@ -152,7 +156,8 @@ static form random_draft(run *r, const model_book *book, model_draft *draft) {
         return FORM_EVENT;
     }
     bool plain = draft->leg_count == 2 && draft->legs[0].side == MODEL_DEBIT &&
-                 draft->legs[1].side == MODEL_CREDIT && draft->legs[0].amount == draft->legs[1].amount;
+                 draft->legs[1].side == MODEL_CREDIT &&
+                 draft->legs[0].amount == draft->legs[1].amount;
     if (plain && chance(&r->seed, 60)) {
         return FORM_TRANSFER;
     }
@@ -170,7 +175,8 @@ static void expect(run *r, const char *want, const char *got, const char *sql) {
     r->statements++;
     r->refusals += want != NULL;
     if (strcmp(want ? want : "", got) != 0) {
-        fail_msg("expected \"%s\", got \"%s\" (%s): %s", want ? want : "ok", got, sqlite3_errmsg(r->db), sql);
+        fail_msg("expected \"%s\", got \"%s\" (%s): %s", want ? want : "ok", got,
+                 sqlite3_errmsg(r->db), sql);
     }
 }
 
@@ -189,15 +195,16 @@ static char *random_statement(run *r, const char **out_want) {
     form how = random_draft(r, known, &draft);
     *out_want = model_unit_post(r->m, &r->unit, book, &draft, optional);
     if (how == FORM_LINES && (*out_want || r->unit.ops[r->unit.count - 1].refused)) {
-        how = FORM_EVENT; /* lines are refused, or ignored, one by one, and balance at COMMIT only */
+        how = FORM_EVENT; /* lines are refused, or ignored, one by one, and balance at COMMIT only
+                           */
     }
     return draft_sql(how, verb, book, &draft);
 }
 
 static void check_results(run *r) {
     size_t n = 0;
-    sqlite3_stmt *row =
-        prepare(r->db, "SELECT n, book, idempotency_key, status, seq, error, message FROM talea.results ORDER BY n");
+    sqlite3_stmt *row = prepare(r->db, "SELECT n, book, idempotency_key, status, seq, error, "
+                                       "message FROM talea.results ORDER BY n");
     while (sqlite3_step(row) == SQLITE_ROW) {
         static const char *const names[] = {"", "committed", "deduplicated", "rejected"};
         assert_true(n < r->unit.count);
@@ -212,7 +219,8 @@ static void check_results(run *r) {
             assert_string_equal((const char *)sqlite3_column_text(row, 1), r->unit.book);
             assert_int_equal(sqlite3_column_int64(row, 4), op->seq);
             assert_int_equal(sqlite3_column_type(row, 5), SQLITE_NULL);
-        } else if (op->error) { /* this one's own fault; in a unit that failed, the others go with it */
+        } else if (op->error) { /* this one's own fault; in a unit that failed, the others go with
+                                   it */
             char code[32];
             assert_string_equal((const char *)sqlite3_column_text(row, 5), op->error);
             code_in((const char *)sqlite3_column_text(row, 6), code);
@@ -232,7 +240,8 @@ static void end_unit(run *r, const char *got, const char *sql) {
     if (r->unit.count > 0) {
         check_results(r);
     }
-    if (!sqlite3_get_autocommit(r->db)) { /* SQLite's way when the RELEASE of an outermost savepoint fails */
+    if (!sqlite3_get_autocommit(r->db)) { /* SQLite's way when the RELEASE of an outermost savepoint
+                                             fails */
         assert_true(r->unit.failed);
         must(r->db, "ROLLBACK");
     }
@@ -329,7 +338,8 @@ static void check_everything(run *r) {
 }
 
 static void register_assets(run *r) {
-    must(r->db, "INSERT INTO talea.assets(asset, class, network, precision) VALUES('EUR', 'fiat', NULL, 2), "
+    must(r->db, "INSERT INTO talea.assets(asset, class, network, precision) VALUES('EUR', 'fiat', "
+                "NULL, 2), "
                 "('USD', 'fiat', NULL, 2), ('BTC', 'crypto', 'bitcoin', 8)");
     for (unsigned i = 0; i < 3; i++) {
         model_add_asset(r->m, assets[i]);
@@ -354,7 +364,8 @@ static void predicted(void **state) {
         }
         if (i % (transactions / 3) == 0) {
             check_everything(&r);
-            sqlite3_close(r.db); /* the last connection: the ledger is closed, and opened from its files */
+            sqlite3_close(r.db); /* the last connection: the ledger is closed, and opened from its
+                                    files */
             r.db = connect_to(path);
             check_everything(&r);
         }
@@ -363,8 +374,9 @@ static void predicted(void **state) {
     for (size_t i = 0; i < r.m->book_count; i++) {
         events += r.m->books[i].event_count;
     }
-    print_message("%lu transactions, %lu statements, %lu refused, %lu commits refused, %zu events\n", transactions,
-                  r.statements, r.refusals, r.failed_commits, events);
+    print_message(
+        "%lu transactions, %lu statements, %lu refused, %lu commits refused, %zu events\n",
+        transactions, r.statements, r.refusals, r.failed_commits, events);
     sqlite3_close(r.db);
     model_free(r.m);
     remove_tree(dir);

@@ -1,6 +1,7 @@
 /*
- * Many threads, each with its own connection, random SQL transactions on a few books of one ledger. Each writes down what it was
- * told; afterwards the model is rebuilt from `events` and everything told is held against it, before and after reopening.
+ * Many threads, each with its own connection, random SQL transactions on a few books of one ledger.
+ * Each writes down what it was told; afterwards the model is rebuilt from `events` and everything
+ * told is held against it, before and after reopening.
  *
  * TALEA_SEED repeats the decisions of a run (not the scheduling).
  */
@@ -64,7 +65,8 @@ static void take_note(worker *w, const note *n) {
 
 /* ---- Drafts ---- */
 
-/* Accounts of even number hold EUR, the others USD; e0 and e1 (o0, o1) may be drawn on without limit. */
+/* Accounts of even number hold EUR, the others USD; e0 and e1 (o0, o1) may be drawn on without
+ * limit. */
 static void name_account(char out[MODEL_NAME_BYTES], bool dollars, unsigned number) {
     (void)snprintf(out, MODEL_NAME_BYTES, "%c%u", dollars ? 'o' : 'e', number);
 }
@@ -87,7 +89,8 @@ static void make_draft(worker *w, note *n) {
         (void)snprintf(n->draft.key, sizeof n->draft.key, "t%u-%lu", w->number, w->fresh++);
         return;
     }
-    /* One of two contents a key, whoever comes first: everybody else is a duplicate or in conflict. */
+    /* One of two contents a key, whoever comes first: everybody else is a duplicate or in conflict.
+     */
     unsigned key = below(&w->seed, SHARED_KEYS);
     n->draft.leg_count = 2;
     (void)snprintf(n->draft.key, sizeof n->draft.key, "shared-%u", key);
@@ -101,9 +104,12 @@ static void make_draft(worker *w, note *n) {
 /* Ends in an error at the statement: nothing is staged. */
 static void bad_statement(worker *w, const char *book) {
     static const char *const sqls[] = {
-        "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount) VALUES(%Q, 'bad', 'e0', 'nobody', 1)",
-        "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount) VALUES(%Q, 'bad', 'e0', 'e1', 0)",
-        "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount) VALUES(%Q, 'bad', 'e0', 'o1', 1)",
+        "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount) VALUES(%Q, "
+        "'bad', 'e0', 'nobody', 1)",
+        "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount) VALUES(%Q, "
+        "'bad', 'e0', 'e1', 0)",
+        "INSERT INTO talea.transfers(book, idempotency_key, debit, credit, amount) VALUES(%Q, "
+        "'bad', 'e0', 'o1', 1)",
         "INSERT INTO talea.events(book, idempotency_key, postings) VALUES(%Q, 'bad', "
         "'[{\"account\":\"e0\",\"debit\":1},{\"account\":\"e1\",\"credit\":2}]')",
         "INSERT INTO talea.transfers(book, debit, credit, amount) VALUES(%Q, 'e0', 'e1', 1)",
@@ -153,7 +159,8 @@ static void stage(worker *w, unit *u) {
     n->book = u->book;
     bool optional = chance(&w->seed, 30);
     u->optional[u->count] = optional;
-    char *sql = draft_sql(pick_form(w, &n->draft), optional ? " OR IGNORE" : "", books[u->book], &n->draft);
+    char *sql =
+        draft_sql(pick_form(w, &n->draft), optional ? " OR IGNORE" : "", books[u->book], &n->draft);
     u->count++;
     run_sql(w->db, sql, w->code);
     sqlite3_free(sql);
@@ -162,10 +169,12 @@ static void stage(worker *w, unit *u) {
 /* What `results` says of each draft. */
 static void read_results(worker *w, unit *u) {
     unsigned i = 0;
-    sqlite3_stmt *row = prepare(w->db, "SELECT idempotency_key, status, seq, txid, error FROM talea.results ORDER BY n");
+    sqlite3_stmt *row = prepare(
+        w->db, "SELECT idempotency_key, status, seq, txid, error FROM talea.results ORDER BY n");
     while (sqlite3_step(row) == SQLITE_ROW) {
         const char *status = (const char *)sqlite3_column_text(row, 1);
-        if (i == u->count || strcmp((const char *)sqlite3_column_text(row, 0), u->notes[i].draft.key) != 0) {
+        if (i == u->count ||
+            strcmp((const char *)sqlite3_column_text(row, 0), u->notes[i].draft.key) != 0) {
             w->wrong = "results are not those of this transaction";
             break;
         }
@@ -176,7 +185,8 @@ static void read_results(worker *w, unit *u) {
             const char *error = (const char *)sqlite3_column_text(row, 4);
             n->what = strcmp(error, "idempotency_conflict") == 0 && n->seq ? CONFLICT : REFUSED;
             if (!u->optional[i]) {
-                w->wrong = "a draft that was not optional was refused, and the transaction committed";
+                w->wrong =
+                    "a draft that was not optional was refused, and the transaction committed";
             }
         } else {
             n->what = strcmp(status, "committed") == 0 ? COMMITTED : DEDUPLICATED;
@@ -191,7 +201,8 @@ static void read_results(worker *w, unit *u) {
 
 /* After COMMIT every later statement sees it. */
 static void check_own_write(worker *w, const note *n) {
-    sqlite3_stmt *row = prepare(w->db, "SELECT seq FROM talea.events WHERE book = ?1 AND idempotency_key = ?2");
+    sqlite3_stmt *row =
+        prepare(w->db, "SELECT seq FROM talea.events WHERE book = ?1 AND idempotency_key = ?2");
     sqlite3_bind_text(row, 1, books[n->book], -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 2, n->draft.key, -1, SQLITE_STATIC);
     if (sqlite3_step(row) != SQLITE_ROW || sqlite3_column_int64(row, 0) != (sqlite3_int64)n->seq) {
@@ -208,7 +219,8 @@ static void finish_unit(worker *w, unit *u) {
         if (u->count > 0 && chance(&w->seed, 10) && u->notes[0].what == COMMITTED) {
             check_own_write(w, &u->notes[0]);
         }
-    } else if (strcmp(w->code, "constraint_violation") != 0 && strcmp(w->code, "idempotency_conflict") != 0) {
+    } else if (strcmp(w->code, "constraint_violation") != 0 &&
+               strcmp(w->code, "idempotency_conflict") != 0) {
         (void)fprintf(stderr, "COMMIT: %s: %s\n", w->code, sqlite3_errmsg(w->db));
         w->wrong = "an error that nothing gave rise to";
     } else {
@@ -292,12 +304,16 @@ typedef struct reader {
 static const char *const always_empty[] = {
     "SELECT 1 FROM talea.trial_balance WHERE debits <> credits",
     /* both sides of a join are of one instant */
-    "SELECT 1 FROM (SELECT book, sum(debits) d, sum(credits) c FROM talea.balances GROUP BY book) b JOIN"
-    " (SELECT book, sum(debits) d, sum(credits) c FROM talea.trial_balance GROUP BY book) t USING (book)"
+    "SELECT 1 FROM (SELECT book, sum(debits) d, sum(credits) c FROM talea.balances GROUP BY book) "
+    "b JOIN"
+    " (SELECT book, sum(debits) d, sum(credits) c FROM talea.trial_balance GROUP BY book) t USING "
+    "(book)"
     " WHERE b.d <> t.d OR b.c <> t.c",
-    "SELECT 1 FROM talea.balances b JOIN (SELECT account, max(seq) s FROM talea.postings WHERE book = 'main'"
+    "SELECT 1 FROM talea.balances b JOIN (SELECT account, max(seq) s FROM talea.postings WHERE "
+    "book = 'main'"
     " GROUP BY account) p USING (account) WHERE b.book = 'main' AND b.updated_seq <> p.s",
-    "SELECT 1 FROM (SELECT count(*) n, max(seq) m FROM talea.events WHERE book = 'main') WHERE n <> m",
+    "SELECT 1 FROM (SELECT count(*) n, max(seq) m FROM talea.events WHERE book = 'main') WHERE n "
+    "<> m",
 };
 
 static void *read_on(void *arg) {
@@ -333,9 +349,7 @@ static void check_note(const model_book *book, const note *n) {
         assert_int_equal(found, n->seq);
         assert_false(model_same_content(&book->events[found - 1].draft, &n->draft));
         break;
-    case REFUSED:
-        assert_int_equal(found, 0);
-        break;
+    case REFUSED: assert_int_equal(found, 0); break;
     }
 }
 
@@ -367,7 +381,8 @@ static void check_told(model *m, const worker *workers, unsigned threads, tally 
     assert_int_equal(posted, committed);
 }
 
-static void check_ledger(const char *path, const worker *workers, unsigned threads, uint64_t *seed, tally *t) {
+static void check_ledger(const char *path, const worker *workers, unsigned threads, uint64_t *seed,
+                         tally *t) {
     sqlite3 *db = connect_to(path);
     model *m = model_new();
     for (unsigned i = 0; i < BOOKS; i++) {
@@ -393,15 +408,20 @@ static void check_ledger(const char *path, const worker *workers, unsigned threa
 
 static void open_books(const char *path) {
     sqlite3 *db = connect_to(path);
-    must(db, "INSERT INTO talea.assets(asset, class, precision) VALUES('EUR', 'fiat', 2), ('USD', 'fiat', 2)");
+    must(db, "INSERT INTO talea.assets(asset, class, precision) VALUES('EUR', 'fiat', 2), ('USD', "
+             "'fiat', 2)");
     for (unsigned b = 0; b < BOOKS; b++) {
         for (unsigned i = 0; i < 2 * ACCOUNTS; i++) {
-            static const char *const kinds[] = {"equity", "asset", "liability", "clearing", "expense"};
+            static const char *const kinds[] = {"equity", "asset", "liability", "clearing",
+                                                "expense"};
             char *sql = sqlite3_mprintf(
                 "INSERT INTO talea.accounts(book, account, asset, kind, min_balance, max_balance)"
                 " VALUES(%Q, '%c%u', %Q, %Q, %s, %s)",
                 books[b], i % 2 ? 'o' : 'e', i / 2, i % 2 ? "USD" : "EUR", kinds[i / 2 % 5],
-                i < 4 ? "NULL" : i % 3 == 0 ? "-200" : "0", i < 4 || i % 7 ? "NULL" : "1000");
+                i < 4        ? "NULL"
+                : i % 3 == 0 ? "-200"
+                             : "0",
+                i < 4 || i % 7 ? "NULL" : "1000");
             must(db, sql);
             sqlite3_free(sql);
         }
@@ -438,7 +458,8 @@ static void randomly(unsigned threads, unsigned units) {
     }
     check_ledger(path, workers, threads, &seed, &t);
     check_ledger(path, workers, threads, &seed, &t); /* opened from its files */
-    print_message("%u threads, %zu events; told: %lu committed, %lu deduplicated, %lu conflicts, %lu refused; "
+    print_message("%u threads, %zu events; told: %lu committed, %lu deduplicated, %lu conflicts, "
+                  "%lu refused; "
                   "%lu reads beside\n",
                   threads, t.events, t.told[0], t.told[1], t.told[2], t.told[3], r.statements);
     for (unsigned i = 0; i < threads; i++) {
@@ -469,7 +490,7 @@ static void for_long(void **state) {
 
 int main(void) {
     unsetenv("TALEA_DIR");
-    const struct CMUnitTest tests[] = {cmocka_unit_test(few_threads), cmocka_unit_test(many_threads),
-                                       cmocka_unit_test(for_long)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(few_threads),
+                                       cmocka_unit_test(many_threads), cmocka_unit_test(for_long)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

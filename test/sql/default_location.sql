@@ -11,4 +11,4 @@ SELECT asset FROM assets;
 .open other.db
 .load talea
 SELECT asset FROM assets;
-.shell ls -d *-talea
+.shell unset LD_PRELOAD; ls -d *-talea

@@ -6,4 +6,4 @@ SELECT * FROM v2;
 CREATE TABLE t(x);
 CREATE TRIGGER tr AFTER INSERT ON t BEGIN SELECT talea_open('sneaky'); END;
 INSERT INTO t VALUES (1);
-.shell ls -d sneaky 2>/dev/null | wc -l
+.shell unset LD_PRELOAD; ls -d sneaky 2>/dev/null | wc -l

@@ -38,5 +38,5 @@ SELECT count(*) FROM books;
 SELECT book FROM books WHERE length(book) < 4 ORDER BY book;
 SELECT count(*) FROM verify WHERE problem IS NOT NULL;
 -- All of it is inside the ledger's directory, and no two names differ by case alone.
-.shell ls | grep -v '[.]db$' | sort
-.shell find shop.db-talea | tr 'A-Z' 'a-z' | sort | uniq -d | wc -l
+.shell unset LD_PRELOAD; ls | grep -v '[.]db$' | sort
+.shell unset LD_PRELOAD; find shop.db-talea | tr 'A-Z' 'a-z' | sort | uniq -d | wc -l

@@ -14,4 +14,4 @@ SELECT talea_open('a', 'aux');
 SELECT talea_close('nobody');
 SELECT talea_close('main');
 SELECT talea_close(1, 2);
-.shell ls -d a 2>/dev/null | wc -l
+.shell unset LD_PRELOAD; ls -d a 2>/dev/null | wc -l

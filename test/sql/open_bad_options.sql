@@ -28,4 +28,4 @@ SELECT talea_open('file:a%0');
 SELECT talea_open('file:a%00b');
 SELECT talea_open('file:a?mode=r%77c%');
 SELECT talea_open('file://elsewhere/a');
-.shell ls | grep -v '^shop.db' | wc -l
+.shell unset LD_PRELOAD; ls | grep -v '^shop.db' | wc -l

@@ -1,7 +1,7 @@
 -- rwc creates, rw and ro want it to exist, ro refuses writes.
 SELECT talea_open('file:a?mode=rw');
 SELECT talea_open('file:a?mode=ro');
-.shell ls -d a 2>/dev/null | wc -l
+.shell unset LD_PRELOAD; ls -d a 2>/dev/null | wc -l
 SELECT talea_open('file:a?mode=rwc') IS NOT NULL;
 INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
 INSERT INTO accounts(book, account, asset, kind) VALUES ('main', 'cash', 'USD', 'asset'), ('main', 'rev', 'USD', 'income');

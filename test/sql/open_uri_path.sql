@@ -4,4 +4,4 @@ SELECT talea_open('c%20d') IS NOT NULL;
 SELECT talea_open('file:e?') IS NOT NULL;
 SELECT talea_open('file:./f#fragment') IS NOT NULL;
 SELECT talea_open('g?mode=ro') IS NOT NULL;
-.shell ls | grep -v '^shop.db' | LC_ALL=C sort
+.shell unset LD_PRELOAD; ls | grep -v '^shop.db' | LC_ALL=C sort

@@ -4,7 +4,7 @@ SELECT count(*) FROM events UNION ALL SELECT count(*) FROM balances UNION ALL SE
 SELECT count(*) FROM results;
 SELECT count(*) FROM verify WHERE problem IS NOT NULL;
 SELECT talea_wait('main', 0, 0);
-.shell ls -d *-talea 2>/dev/null | wc -l
+.shell unset LD_PRELOAD; ls -d *-talea 2>/dev/null | wc -l
 INSERT INTO assets(asset, class, precision) VALUES ('USD', 'fiat', 2);
-.shell ls -d *-talea
+.shell unset LD_PRELOAD; ls -d *-talea
 SELECT asset FROM assets;

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a write replaced, until its file is synced. */
+/* What a write replaced, until that write is on the device. */
 struct faulty_undo {
     faulty_undo *next;
+    bool lost; /* a sync of it has failed */
     char *path;
     uint64_t offset;
     uint64_t size; /* of the file before */
@@ -47,10 +48,11 @@ void faulty_init(faulty_io *faulty, tl_io *below) {
     pthread_mutex_init(&faulty->mutex, NULL);
 }
 
-static void forget(faulty_io *faulty, const char *path) {
+/* Forgets what is pending (and, when `lost`, lost) for a file, or all files. */
+static void forget(faulty_io *faulty, const char *path, bool lost) {
     for (faulty_undo **at = &faulty->undo; *at;) {
         faulty_undo *undo = *at;
-        if (!path || strcmp(undo->path, path) == 0) {
+        if ((!path || strcmp(undo->path, path) == 0) && (lost || !undo->lost)) {
             *at = undo->next;
             free(undo->path);
             free(undo);
@@ -61,7 +63,7 @@ static void forget(faulty_io *faulty, const char *path) {
 }
 
 void faulty_done(faulty_io *faulty) {
-    forget(faulty, NULL);
+    forget(faulty, NULL, true);
     pthread_mutex_destroy(&faulty->mutex);
 }
 
@@ -85,7 +87,7 @@ void faulty_fail(faulty_io *faulty, faulty_op op, uint64_t nth, int os_errno, bo
 
 void faulty_lose(faulty_io *faulty, bool lose) {
     pthread_mutex_lock(&faulty->mutex);
-    faulty->fail_lose = lose;
+    faulty->lose = lose;
     pthread_mutex_unlock(&faulty->mutex);
 }
 
@@ -205,6 +207,16 @@ static int remember_locked(faulty_file *f, uint64_t size, size_t len, uint64_t o
     return 0;
 }
 
+/* What is written again is no longer lost, if it can be synced. */
+static void revive_locked(const faulty_file *f, size_t len, uint64_t offset) {
+    for (faulty_undo *undo = f->owner->undo; undo; undo = undo->next) {
+        if (undo->lost && strcmp(undo->path, f->path) == 0 && undo->offset >= offset &&
+            undo->offset + undo->len <= offset + len) {
+            undo->lost = false;
+        }
+    }
+}
+
 static int faulty_pwrite(tl_file *file, const void *data, size_t len, uint64_t offset) {
     faulty_file *f = file_of(file);
     faulty_io *faulty = f->owner;
@@ -214,7 +226,8 @@ static int faulty_pwrite(tl_file *file, const void *data, size_t len, uint64_t o
     if (rc == 0) {
         rc = f->below->ops->size(f->below, &size);
     }
-    if (rc == 0 && faulty->fail_lose) {
+    if (rc == 0 && faulty->lose) {
+        revive_locked(f, len, offset);
         rc = remember_locked(f, size, len, offset);
     }
     bool grows = offset + len > size;
@@ -232,18 +245,42 @@ static int faulty_pwrite(tl_file *file, const void *data, size_t len, uint64_t o
     return rc;
 }
 
-static int undo_locked(faulty_file *f) {
-    int rc = 0;
-    for (faulty_undo *undo = f->owner->undo; undo && rc == 0; undo = undo->next) {
-        if (strcmp(undo->path, f->path) == 0) {
-            rc = f->below->ops->pwrite(f->below, undo->old, undo->len, undo->offset);
-            if (rc == 0) {
-                rc = f->below->ops->truncate(f->below, undo->size);
-            }
+/* Puts the old bytes back, newest write first: those lost for one file, or all. */
+static void undo_locked(faulty_io *faulty, const char *path) {
+    for (faulty_undo *undo = faulty->undo; undo; undo = undo->next) {
+        tl_file *file = NULL;
+        if (path && (!undo->lost || strcmp(undo->path, path) != 0)) {
+            continue;
+        }
+        if (faulty->below->ops->open(faulty->below, undo->path, TL_OPEN_WRITE, &file) == 0) {
+            (void)file->ops->pwrite(file, undo->old, undo->len, undo->offset);
+            (void)file->ops->truncate(file, undo->size);
+            file->ops->close(file);
+        }
+        undo->lost = true;
+    }
+    for (faulty_undo **at = &faulty->undo; *at;) {
+        faulty_undo *undo = *at;
+        if (!path || (undo->lost && strcmp(undo->path, path) == 0)) {
+            *at = undo->next;
+            free(undo->path);
+            free(undo);
+        } else {
+            at = &undo->next;
         }
     }
-    forget(f->owner, f->path);
-    return rc;
+}
+
+void faulty_cut_power(faulty_io *faulty) {
+    pthread_mutex_lock(&faulty->mutex);
+    undo_locked(faulty, NULL);
+    pthread_mutex_unlock(&faulty->mutex);
+}
+
+static void lose_locked(faulty_file *f) {
+    for (faulty_undo *undo = f->owner->undo; undo; undo = undo->next) {
+        undo->lost = undo->lost || strcmp(undo->path, f->path) == 0;
+    }
 }
 
 static int faulty_sync(tl_file *file) {
@@ -252,9 +289,9 @@ static int faulty_sync(tl_file *file) {
     int rc = ask_locked(f->owner, FAULTY_SYNC);
     f->owner->last_synced = file;
     if (rc == 0) {
-        forget(f->owner, f->path);
-    } else if (f->owner->fail_lose) {
-        (void)undo_locked(f);
+        forget(f->owner, f->path, false);
+    } else if (f->owner->lose) {
+        lose_locked(f);
     }
     pthread_mutex_unlock(&f->owner->mutex);
     return rc == 0 ? f->below->ops->sync(f->below) : rc;
@@ -275,6 +312,11 @@ static int faulty_truncate(tl_file *file, uint64_t bytes) {
 static int faulty_drop_cache(tl_file *file) {
     faulty_file *f = file_of(file);
     int rc = ask(f->owner, FAULTY_DROP_CACHE);
+    pthread_mutex_lock(&f->owner->mutex);
+    if (rc == 0 && !f->owner->deaf_drop) {
+        undo_locked(f->owner, f->path);
+    }
+    pthread_mutex_unlock(&f->owner->mutex);
     return rc == 0 ? f->below->ops->drop_cache(f->below) : rc;
 }
 
@@ -289,7 +331,17 @@ static int faulty_mkdir(tl_io *io, const char *path) {
 static int faulty_rename(tl_io *io, const char *from, const char *to) {
     int rc = ask(owner_of(io), FAULTY_RENAME);
     tl_io *below = owner_of(io)->below;
-    return rc == 0 ? below->ops->rename(below, from, to) : rc;
+    rc = rc == 0 ? below->ops->rename(below, from, to) : rc;
+    pthread_mutex_lock(&owner_of(io)->mutex);
+    for (faulty_undo *undo = owner_of(io)->undo; undo && rc == 0; undo = undo->next) {
+        char *moved = strcmp(undo->path, from) == 0 ? copy_text(to) : NULL;
+        if (moved) {
+            free(undo->path);
+            undo->path = moved;
+        }
+    }
+    pthread_mutex_unlock(&owner_of(io)->mutex);
+    return rc;
 }
 
 static int faulty_unlink(tl_io *io, const char *path) {

@@ -5,11 +5,12 @@
  * Owns:       its own files; the io below belongs to the caller.
  * Threads:    any.
  *
- * Faults:     a failing operation has no effect below, but for: FAULTY_LOSE, where a failing sync undoes every write to the
- *             file since its last successful sync (what a page cache does that marked the pages
- * clean and is then dropped); and `full`, where a write past the end of a file gets half of its
- * bytes written first. `full` refuses what needs space: new files, directories, writes past a
- * file's end.
+ * Faults:     a failing operation has no effect below, but for two things. With `lose`, a failing sync loses every write to
+ *             the file since its last successful sync, as a page cache does that marks the pages
+ * clean: they can be read until the cache is dropped (unless `deaf_drop`, for systems that cannot)
+ * or the power is cut. Only writing them again brings them back. And `full`: what needs space is
+ * refused (new files, directories, writes past a file's end), half of such a write's bytes written
+ * first.
  */
 #ifndef TEST_SUPPORT_FAULTY_IO_H
 #define TEST_SUPPORT_FAULTY_IO_H
@@ -51,11 +52,12 @@ typedef struct faulty_io {
     faulty_op fail_op;
     uint64_t fail_in; /* fail when this counts down to 0; 0: never */
     int fail_errno;
-    bool fail_on;   /* for ever from then on */
-    bool fail_lose; /* FAULTY_LOSE */
+    bool fail_on; /* for ever from then on */
+    bool lose;
+    bool deaf_drop;
     bool full;
     size_t split;      /* writes are done in pieces of so many bytes, for others to see; 0: whole */
-    faulty_undo *undo; /* newest first */
+    faulty_undo *undo; /* of what is not on the device, newest first */
 } faulty_io;
 
 void faulty_init(faulty_io *faulty, tl_io *below);
@@ -65,6 +67,8 @@ void faulty_reset_counts(faulty_io *faulty);
  * too when `for_ever`. */
 void faulty_fail(faulty_io *faulty, faulty_op op, uint64_t nth, int os_errno, bool for_ever);
 void faulty_lose(faulty_io *faulty, bool lose);
+/* Everything that is not on the device goes. With `lose` only. */
+void faulty_cut_power(faulty_io *faulty);
 void faulty_heal(faulty_io *faulty);
 void faulty_set_full(faulty_io *faulty, bool full);
 

@@ -136,11 +136,13 @@ model_amount model_balance(const model_account *account) {
 
 static bool balanced(const model_account *accounts, size_t count, const model_draft *draft) {
     for (size_t i = 0; i < draft->leg_count; i++) {
-        const char *asset = find_in((model_account *)accounts, count, draft->legs[i].account)->asset;
+        const char *asset =
+            find_in((model_account *)accounts, count, draft->legs[i].account)->asset;
         model_amount sum = 0;
         for (size_t k = 0; k < draft->leg_count; k++) {
             const model_leg *leg = &draft->legs[k];
-            if (strcmp(find_in((model_account *)accounts, count, leg->account)->asset, asset) == 0) {
+            if (strcmp(find_in((model_account *)accounts, count, leg->account)->asset, asset) ==
+                0) {
                 sum += leg->side == MODEL_DEBIT ? leg->amount : -leg->amount;
             }
         }
@@ -151,7 +153,8 @@ static bool balanced(const model_account *accounts, size_t count, const model_dr
     return true;
 }
 
-static void add_legs(model_account *accounts, size_t count, const model_draft *draft, uint64_t seq) {
+static void add_legs(model_account *accounts, size_t count, const model_draft *draft,
+                     uint64_t seq) {
     for (size_t i = 0; i < draft->leg_count; i++) {
         model_account *account = find_in(accounts, count, draft->legs[i].account);
         if (draft->legs[i].side == MODEL_DEBIT) {
@@ -222,8 +225,9 @@ const char *model_append(model_book *book, const model_event *event) {
         return NULL;
     }
     add_legs(book->accounts, book->account_count, &event->draft, seq);
-    return within_limits(book->accounts, book->account_count, &event->draft) ? NULL
-                                                                            : "a limit is not kept";
+    return within_limits(book->accounts, book->account_count, &event->draft)
+               ? NULL
+               : "a limit is not kept";
 }
 
 model_account *model_replay(const model_book *book, uint64_t seq, size_t *out_count) {
@@ -284,8 +288,8 @@ static const model_account *visible_account(model *m, const model_unit *unit, co
 
 static bool same_definition(const model_account *a, const model_account *b) {
     return strcmp(a->asset, b->asset) == 0 && strcmp(a->kind, b->kind) == 0 && a->side == b->side &&
-           a->has_min == b->has_min && a->has_max == b->has_max && (!a->has_min || a->min == b->min) &&
-           (!a->has_max || a->max == b->max);
+           a->has_min == b->has_min && a->has_max == b->has_max &&
+           (!a->has_min || a->min == b->min) && (!a->has_max || a->max == b->max);
 }
 
 static const char *refuse(model_unit *unit, const char *error, bool optional, const char *key) {
@@ -305,8 +309,8 @@ static const char *check_book(const model_unit *unit, const char *book) {
     return book[0] == '_' ? "invalid_book" : NULL;
 }
 
-const char *model_unit_open(model *m, model_unit *unit, const char *book, const model_account *account,
-                            bool optional) {
+const char *model_unit_open(model *m, model_unit *unit, const char *book,
+                            const model_account *account, bool optional) {
     const char *error = check_book(unit, book);
     if (!error && !model_has_asset(m, account->asset)) {
         error = "unknown_asset";
@@ -379,8 +383,9 @@ static const char *commit_draft(model_book *book, model_op *op) {
     if (first) {
         op->seq = first;
         op->status = MODEL_DEDUPLICATED;
-        return model_same_content(&book->events[first - 1].draft, &op->draft) ? NULL
-                                                                             : "idempotency_conflict";
+        return model_same_content(&book->events[first - 1].draft, &op->draft)
+                   ? NULL
+                   : "idempotency_conflict";
     }
     for (size_t i = 0; i < op->draft.leg_count; i++) { /* its opening was refused */
         if (!model_find_account(book, op->draft.legs[i].account)) {
@@ -435,8 +440,9 @@ const char *model_unit_commit(model *m, model_unit *unit) {
     }
     for (size_t i = 0; i < unit->count && !error; i++) {
         model_op *op = &unit->ops[i];
-        op->error = op->refused ? op->refused
-                                : op->is_account ? commit_account(book, op) : commit_draft(book, op);
+        op->error = op->refused      ? op->refused
+                    : op->is_account ? commit_account(book, op)
+                                     : commit_draft(book, op);
         if (op->error) {
             op->status = MODEL_REJECTED;
             error = op->optional ? NULL : op->error;

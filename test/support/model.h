@@ -89,12 +89,13 @@ uint64_t model_find_key(const model_book *book, const char *key);
 bool model_same_content(const model_draft *a, const model_draft *b);
 model_amount model_balance(const model_account *account);
 
-/* Appends what a log holds, whatever it is worth, and says what is wrong with it (words), NULL when it is
- * a legal next event: accounts open, same assets balance, limits kept, key new, amounts > 0. */
+/* Appends what a log holds, whatever it is worth, and says what is wrong with it (words), NULL when
+ * it is a legal next event: accounts open, same assets balance, limits kept, key new, amounts > 0.
+ */
 const char *model_append(model_book *book, const model_event *event);
 
-/* The accounts as they were after event `seq`, found by replaying events 1..seq. The caller frees the
- * array (NULL when it is empty). */
+/* The accounts as they were after event `seq`, found by replaying events 1..seq. The caller frees
+ * the array (NULL when it is empty). */
 model_account *model_replay(const model_book *book, uint64_t seq, size_t *out_count);
 
 /* ---- Predicting units ------------------------------------------------------------------------- */
@@ -123,10 +124,11 @@ typedef struct model_unit {
 void model_unit_clear(model_unit *unit);
 void model_unit_truncate(model_unit *unit, size_t count);
 
-/* The statement's result: shape, names (durable or staged in this unit), balance. On NULL the operation is staged. An optional one
- * that is refused is staged as refused, and NULL is returned. */
-const char *model_unit_open(model *m, model_unit *unit, const char *book, const model_account *account,
-                            bool optional);
+/* The statement's result: shape, names (durable or staged in this unit), balance. On NULL the
+ * operation is staged. An optional one that is refused is staged as refused, and NULL is returned.
+ */
+const char *model_unit_open(model *m, model_unit *unit, const char *book,
+                            const model_account *account, bool optional);
 const char *model_unit_post(model *m, model_unit *unit, const char *book, const model_draft *draft,
                             bool optional);
 /* Judges draft by draft, applies all or nothing, fills in the outcomes. NULL: committed. */
