@@ -45,8 +45,7 @@ static int next(sqlite3_vtab_cursor *base) {
         bool found = false;
         talea_code code = tlx_book_index(view, cursor->books.name, &found, &cursor->index, &err);
         if (code == TALEA_OK && found) {
-            code = talea_stats(tlx_pin_ledger(cursor->base.pin), cursor->books.name, &cursor->stats,
-                               &err);
+            code = talea_view_stats(view, cursor->books.name, &cursor->stats, &err);
         }
         if (code != TALEA_OK || found) {
             return tlx_cursor_result(&cursor->base, code, &err);

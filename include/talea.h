@@ -427,7 +427,9 @@ typedef struct talea_book_stats {
  * error. */
 talea_code talea_stats(talea_ledger *ledger, talea_text book, talea_book_stats *out_stats,
                        talea_error *err);
-
+/* The same as the view sees the book: last_seq, last_at, accounts and transactions are of its pinned instant. */
+talea_code talea_view_stats(talea_view *view, talea_text book, talea_book_stats *out_stats,
+                            talea_error *err);
 typedef struct talea_finding {
     talea_text book;
     uint64_t checked;    /* events checked so far in this book */

@@ -20,6 +20,12 @@ talea_code tl_error(talea_error *err, talea_code code, const char *format, ...)
 talea_code tl_error_os(talea_error *err, int os_errno, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Is it a verdict on the caller's draft, rather than a trouble of the ledger's? Nothing was written
+ * then. */
+static inline bool tl_is_refusal(talea_code code) {
+    return code > TALEA_OK && code < TALEA_OVERLOADED;
+}
+
 talea_code tl_error_nomem(talea_error *err);
 
 #endif

@@ -27,6 +27,10 @@ tl_hash128 tl_hash128_of(const void *data, size_t len) {
     return from_xxh(XXH3_128bits(data, len));
 }
 
+tl_hash128 tl_hash128_seeded(const void *data, size_t len, uint64_t seed) {
+    return from_xxh(XXH3_128bits_withSeed(data, len, seed));
+}
+
 tl_hasher *tl_hasher_new(void) {
     XXH3_state_t *state = XXH3_createState();
     if (state) {

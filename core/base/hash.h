@@ -19,6 +19,7 @@ typedef struct tl_hash128 {
 
 uint64_t tl_hash64(const void *data, size_t len, uint64_t seed);
 tl_hash128 tl_hash128_of(const void *data, size_t len);
+tl_hash128 tl_hash128_seeded(const void *data, size_t len, uint64_t seed);
 
 typedef struct tl_hasher tl_hasher;
 

@@ -54,15 +54,16 @@ typedef struct tl_io_ops {
     int (*rmdir)(tl_io *io, const char *path);
     int (*sync_dir)(tl_io *io, const char *path);
     int (*identity)(tl_io *io, const char *path, tl_identity *out_identity); /* ENOENT, ENOTDIR */
-    /* Every name but "." and "..", in no order. */
+    /* Every name but "." and "..", in no order. A symbolic link is not followed (ELOOP, or
+     * ENOTDIR). */
     int (*list)(tl_io *io, const char *path, tl_list_fn *each, void *context);
     /* An exclusive advisory lock on a file that is created when missing; it holds the pid as text.
      * The kernel releases it however the process ends; a forked child does not keep it. EWOULDBLOCK
      * when another holds it, and *out_pid is then its pid (0 when unknown). */
     int (*lock)(tl_io *io, const char *path, tl_file **out_file, int64_t *out_pid);
 
-    /* The pid that the lock file names, if a process of that number lives; 0: none. Takes no lock, and
-     * proves nothing: numbers are used again. */
+    /* The pid that the lock file names, if a process of that number lives; 0: none. Takes no lock,
+     * and proves nothing: numbers are used again. */
     int64_t (*lock_holder)(tl_io *io, const char *path);
 
     int64_t (*now_us)(tl_io *io); /* wall clock, microseconds since 1970 */

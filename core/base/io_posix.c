@@ -450,7 +450,7 @@ static int posix_identity(tl_io *io, const char *path, tl_identity *out_identity
 static int posix_list(tl_io *io, const char *path, tl_list_fn *each, void *context) {
     (void)io;
     int fd = -1;
-    int rc = open_retrying(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, &fd);
+    int rc = open_retrying(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, &fd);
     if (rc != 0) {
         return rc;
     }

@@ -35,7 +35,7 @@ enum {
     TL_GROUP_MAX_DEFAULT = 1024, /* units */
     TL_QUEUE_WAIT_MS = 5000,     /* how long a full queue is waited for */
 
-    TL_QUIET_MS = 50,         /* silence after which the quiet mark is written */
+    TL_QUIET_MS = 20,         /* silence after which the quiet mark is written */
     TL_WRITER_IDLE_MS = 3000, /* silence after which a writer thread retires */
 
     TL_SEQ_INDEX_STRIDE_BYTES = 4 << 10, /* log bytes between two entries of the seq index */

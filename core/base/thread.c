@@ -108,6 +108,18 @@ void tl_mutex_lock(tl_mutex *mutex) {
     set_holder(mutex);
 }
 
+bool tl_mutex_try(tl_mutex *mutex) {
+#ifndef NDEBUG
+    assert(!tl_mutex_held(mutex));
+#endif
+    int rc = pthread_mutex_trylock(&mutex->mutex);
+    assert(rc == 0 || rc == EBUSY);
+    if (rc == 0) {
+        set_holder(mutex);
+    }
+    return rc == 0;
+}
+
 void tl_mutex_unlock(tl_mutex *mutex) {
     clear_holder(mutex);
     must(pthread_mutex_unlock(&mutex->mutex));
@@ -256,18 +268,26 @@ bool tl_gate_wait(tl_gate *gate, uint32_t seen, int64_t timeout_ms) {
     return in_time;
 }
 
-void tl_gate_open(tl_gate *gate, uint32_t word) {
+/* From the exchange on the gate may be gone. */
+static void change(tl_gate *gate, uint32_t word, bool count) {
     const void *address = futex_address(gate);
     uint64_t state = atomic_load_explicit(&gate->word, memory_order_relaxed);
     uint64_t next;
     do {
-        next = (state & ~(uint64_t)UINT32_MAX) | word;
+        next = (state & ~(uint64_t)UINT32_MAX) | (count ? word_of(state) + 1 : word);
     } while (!atomic_compare_exchange_weak_explicit(&gate->word, &state, next, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    /* From here on the gate may be gone. */
     if (sleepers_of(state) > 0) {
         (void)syscall(SYS_futex, address, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
     }
+}
+
+void tl_gate_open(tl_gate *gate, uint32_t word) {
+    change(gate, word, false);
+}
+
+void tl_gate_ring(tl_gate *gate) {
+    change(gate, 0, true);
 }
 
 #else
@@ -312,11 +332,20 @@ bool tl_gate_wait(tl_gate *gate, uint32_t seen, int64_t timeout_ms) {
     return in_time;
 }
 
-void tl_gate_open(tl_gate *gate, uint32_t word) {
+static void change(tl_gate *gate, uint32_t word, bool count) {
     must(pthread_mutex_lock(&gate->mutex));
+    word = count ? load_locked(gate) + 1 : word;
     atomic_store_explicit(&gate->word, word, memory_order_relaxed);
     must(pthread_cond_broadcast(&gate->cond));
     must(pthread_mutex_unlock(&gate->mutex));
+}
+
+void tl_gate_open(tl_gate *gate, uint32_t word) {
+    change(gate, word, false);
+}
+
+void tl_gate_ring(tl_gate *gate) {
+    change(gate, 0, true);
 }
 
 #endif

@@ -29,6 +29,8 @@ void tl_mutex_init(tl_mutex *mutex);
 void tl_mutex_destroy(tl_mutex *mutex);
 void tl_mutex_lock(tl_mutex *mutex);
 void tl_mutex_unlock(tl_mutex *mutex);
+/* false: somebody holds it. */
+bool tl_mutex_try(tl_mutex *mutex);
 /* Debug builds: does the calling thread hold it? Release builds: true. For assertions only. */
 bool tl_mutex_held(const tl_mutex *mutex);
 
@@ -72,6 +74,9 @@ uint32_t tl_gate_load(tl_gate *gate); /* acquire */
 bool tl_gate_wait(tl_gate *gate, uint32_t seen, int64_t timeout_ms);
 /* Stores `word` (release) and wakes every sleeper. Costs no system call when nobody sleeps. */
 void tl_gate_open(tl_gate *gate, uint32_t word);
+
+/* As tl_gate_open with a word that is one more: for gates whose word only counts, and that many ring at once. */
+void tl_gate_ring(tl_gate *gate);
 
 int64_t tl_monotonic_us(void);
 

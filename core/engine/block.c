@@ -49,7 +49,7 @@ static bool continues(const tl_book *book, size_t i) {
 
 /* The stretch that holds `seq`, and up to `run` - 1 more behind it (before it: `backward`). */
 static void find_extent(tl_book *book, uint64_t seq, unsigned run, bool backward, extent *out) {
-    tl_mutex_lock(&book->read_lock);
+    tl_book_lock_to_read(book);
     assert(seq >= 1);
     assert(seq <= book->watermark);
     const tl_seq_entry *entries = book->seqs.entries;
@@ -135,8 +135,8 @@ static talea_code parse(tl_book *book, tl_block *block, const extent *span, cons
     uint32_t at = group_end;
     while (code == TALEA_OK && block->count < wanted) {
         tl_group_header header;
-        if (!tl_group_header_find(data + (at - start), span->end - at, span->from.segment, salt,
-                                  &at, &header)) {
+        if (at > span->end || !tl_group_header_find(data + (at - start), span->end - at,
+                                                    span->from.segment, salt, &at, &header)) {
             return damaged(book, span->from.segment, at, err);
         }
         at += TL_GROUP_HEADER_BYTES;

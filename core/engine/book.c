@@ -45,7 +45,7 @@ talea_code tl_book_apply(tl_book *book, const tl_log_event *event, tl_legs *legs
         }
         code = tl_state_apply_transaction(book->state, &tx, event->seq, replay, err);
         if (code == TALEA_OK && replay &&
-            !tl_keymap_insert(book->keys, tl_hash128_of(tx.key.data, tx.key.len), event->seq)) {
+            !tl_keymap_insert(book->keys, tl_book_key_hash(book, tx.key), event->seq)) {
             return tl_error_nomem(err);
         }
     } else if (frame->kind == TL_FRAME_ACCOUNT) {
@@ -113,11 +113,13 @@ void tl_book_show_proven(tl_book *book) {
     }
     book->visible_accounts = accounts;
     book->visible_assets = assets;
-    book->visible_transactions = book->watermark - accounts - assets;
 }
 
 static void on_work(void *context) {
-    tl_keeper_submit(context);
+    tl_book *book = context;
+    if (!tl_keeper_submit(book)) {
+        tl_log_prepare(book->log); /* no thread to be had: in the writer's time, then */
+    }
 }
 
 static tl_book *book_new(tl_slot *slot) {
@@ -212,7 +214,7 @@ void tl_book_shut(tl_book *book) {
     bool prove = !book->failed && !book->read_only;
     tl_mutex_unlock(&book->stage_lock);
     if (join) {
-        tl_gate_open(&book->work, tl_gate_load(&book->work) + 1);
+        tl_gate_ring(&book->work);
         pthread_join(writer, NULL);
     }
     talea_error ignored; /* a proof that cannot be written costs a rewrite of the tail at the next
@@ -220,6 +222,23 @@ void tl_book_shut(tl_book *book) {
     if (prove) {
         (void)tl_log_prove(book->log, &ignored);
     }
+}
+
+void tl_book_lock_to_read(tl_book *book) {
+    atomic_fetch_add(&book->readers_waiting, 1);
+    tl_mutex_lock(&book->read_lock);
+    atomic_fetch_sub(&book->readers_waiting, 1);
+}
+
+uint64_t tl_book_watermark(tl_book *book) {
+    tl_book_lock_to_read(book);
+    uint64_t watermark = book->watermark;
+    tl_mutex_unlock(&book->read_lock);
+    return watermark;
+}
+
+tl_hash128 tl_book_key_hash(const tl_book *book, talea_text key) {
+    return tl_hash128_seeded(key.data, key.len, book->engine->key_seed);
 }
 
 bool tl_book_is_failed(tl_book *book, talea_error *out_failure) {

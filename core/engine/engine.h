@@ -3,7 +3,7 @@
  *
  * Purpose:    the structures that unit.c, stage.c, writer.c, book.c, ledger.c, view.c share, each field with its guard.
  * Owns:       an engine owns its slots; a slot and every view, unit and keeper job hold references to a book; a book owns log, state, indexes.
- * Threads:    lock order in docs/CONCURRENCY.md: registry > engine->lock > slot->load_lock > stage_lock > read_lock.
+ * Threads:    lock order in docs/CONCURRENCY.md: registry > slot->load_lock > engine->lock > stage_lock > read_lock.
  * Errors:     talea_code with words.
  * Durability: INV-C1..C6.
  */
@@ -77,21 +77,22 @@ struct tl_book {
     tl_gate work;                 /* rung at every unit; the word only counts */
 
     tl_mutex read_lock;
-    tl_state *state;               /* committed part [read], staged part [stage] */
-    tl_seqindex seqs;              /* [read] */
-    uint32_t *segment_ends;        /* [read] by segment - 1: where the last applied group ends */
-    size_t segment_end_count;      /* [read] */
-    size_t segment_end_cap;        /* [read] */
-    uint64_t watermark;            /* [read] */
-    int64_t last_at;               /* [read] of the last event; 0: none */
-    uint32_t visible_accounts;     /* [read] opened at or before the watermark */
-    uint32_t visible_assets;       /* [read] */
-    uint64_t visible_transactions; /* [read] */
-    uint64_t groups;               /* [read] synced by this process */
-    uint64_t units;                /* [read] */
-    tl_histogram sync_us;          /* [read] */
-    tl_gate advance;               /* changes with the watermark */
-    tl_replay replay;              /* [stage] where replay stands; read-only books go on from it */
+    tl_state *state;          /* committed part [read], staged part [stage] */
+    tl_seqindex seqs;         /* [read] */
+    uint32_t *segment_ends;   /* [read] by segment - 1: where the last applied group ends */
+    size_t segment_end_count; /* [read] */
+    size_t segment_end_cap;   /* [read] */
+    _Atomic(uint32_t) readers_waiting; /* for read_lock */
+    uint64_t watermark;                /* [read] */
+    int64_t last_at;                   /* [read] of the last event; 0: none */
+    uint32_t visible_accounts;         /* [read] opened at or before the watermark */
+    uint32_t visible_assets;           /* [read] */
+    uint64_t visible_transactions;     /* [read] */
+    uint64_t groups;                   /* [read] synced by this process */
+    uint64_t units;                    /* [read] */
+    tl_histogram sync_us;              /* [read] */
+    tl_gate advance;                   /* changes with the watermark */
+    tl_replay replay; /* [stage] where replay stands; read-only books go on from it */
 
     struct tl_book *next_job; /* [engine->lock] the keeper's list */
     bool job_queued;          /* [engine->lock] */
@@ -121,6 +122,7 @@ struct tl_engine {
     bool in_memory;
     char *path;
     char *books_dir;
+    uint64_t key_seed;
     talea_options options; /* ... to here */
     tl_file *lock_file;
 
@@ -174,7 +176,8 @@ void tl_slot_drop_locked(tl_slot *slot, tl_book *book);
 void tl_engine_revive(tl_engine *engine);
 
 /* keeper.c */
-void tl_keeper_submit(tl_book *book);
+/* Has the book's background work done soon; false: it cannot be. */
+bool tl_keeper_submit(tl_book *book);
 void tl_keeper_stop(tl_engine *engine);
 
 /* ---- book.c ---- */
@@ -190,6 +193,11 @@ talea_code tl_book_apply(tl_book *book, const tl_log_event *event, tl_legs *legs
 /* Where the last applied group ends, so that readers know how far a segment holds events. [read] */
 bool tl_book_note_end(tl_book *book, uint32_t segment, uint32_t group_end);
 bool tl_book_is_failed(tl_book *book, talea_error *out_failure);
+/* For readers: the writer, when it applies a long group, lets them in between. */
+void tl_book_lock_to_read(tl_book *book);
+uint64_t tl_book_watermark(tl_book *book);
+/* With a random seed of this engine, so that nobody outside can make keys collide. */
+tl_hash128 tl_book_key_hash(const tl_book *book, talea_text key);
 
 /* One event of the log into the book's projections; `context` is the book. [both, or nobody else
  * sees it yet] */

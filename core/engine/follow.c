@@ -28,16 +28,24 @@ talea_code tl_book_follow(tl_book *book, talea_error *err) {
     tl_mutex_unlock(&book->read_lock);
     tl_mutex_unlock(&book->stage_lock);
     if (moved) {
-        tl_gate_open(&book->advance, tl_gate_load(&book->advance) + 1);
+        tl_gate_ring(&book->advance);
     }
     return code;
 }
 
-static bool has_unproven_end(tl_book *book) {
-    tl_mutex_lock(&book->read_lock);
-    bool unproven = book->watermark < book->replay.last_seq;
+/* How long a reader waits for a proof; a writer whose device stalls longer keeps its last group to
+ * itself. */
+enum { PROOF_WAIT_MS = 10 * TL_QUIET_MS };
+
+static uint64_t last_replayed(tl_book *book) {
+    tl_book_lock_to_read(book);
+    uint64_t seq = book->replay.last_seq;
     tl_mutex_unlock(&book->read_lock);
-    return unproven;
+    return seq;
+}
+
+static bool has_unproven_end(tl_book *book) {
+    return tl_book_watermark(book) < last_replayed(book);
 }
 
 /* Brings the book up to date; *out_anew when its files have to be opened again for that. */
@@ -45,6 +53,24 @@ static talea_code catch_up(tl_book *book, bool *out_anew, talea_error *err) {
     talea_code code = tl_book_follow(book, err);
     *out_anew = code == TALEA_CORRUPT ||
                 (code == TALEA_OK && has_unproven_end(book) && !tl_engine_has_writer(book->engine));
+    return code;
+}
+
+/* What was acknowledged before a statement begins must show in it: so its last group's proof is waited for, which comes
+ * with the next group, or TL_QUIET_MS after this one. Whatever is added meanwhile is not waited
+ * for. */
+static talea_code wait_for_proof(tl_book *book, uint64_t seq, bool *out_anew, talea_error *err) {
+    tl_gate nobody;
+    tl_gate_init(&nobody, 0);
+    talea_code code = TALEA_OK;
+    for (int i = 0; i < PROOF_WAIT_MS && code == TALEA_OK && !*out_anew; i++) {
+        if (tl_book_watermark(book) >= seq) {
+            break;
+        }
+        (void)tl_gate_wait(&nobody, 0, 1);
+        code = catch_up(book, out_anew, err);
+    }
+    tl_gate_destroy(&nobody);
     return code;
 }
 
@@ -57,6 +83,9 @@ static talea_code follow_slot(tl_slot *slot, tl_book **out_book, talea_error *er
     }
     bool anew = false;
     code = catch_up(book, &anew, err);
+    if (code == TALEA_OK && !anew) {
+        code = wait_for_proof(book, last_replayed(book), &anew, err);
+    }
     if (anew) {
         tl_mutex_lock(&slot->load_lock);
         tl_slot_drop_locked(slot, book);

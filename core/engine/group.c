@@ -40,7 +40,12 @@ void tl_group_free(tl_group *group) {
 }
 
 void tl_group_unref(tl_book *book, tl_group *group) {
-    if (atomic_fetch_sub(&group->refs, 1) == 1) {
+    if (atomic_fetch_sub(&group->refs, 1) != 1) {
+        return;
+    }
+    if (group->writer.buf.cap > TL_GROUP_BYTES_SOFT) {
+        tl_group_free(group); /* a bulk load should not be remembered for ever */
+    } else {
         tl_group_free(atomic_exchange(&book->spare, group));
     }
 }

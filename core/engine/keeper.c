@@ -43,32 +43,37 @@ static void *keeper_main(void *arg) {
     return NULL;
 }
 
-void tl_keeper_submit(tl_book *book) {
+/* [engine->lock] */
+static bool start_locked(tl_engine *engine) {
+    if (!engine->keeper_running) {
+        if (engine->keeper_joinable) {
+            pthread_join(engine->keeper, NULL); /* it left its loop: only its return is waited for
+                                                 */
+        }
+        engine->keeper_running = tl_thread_start(&engine->keeper, keeper_main, engine) == 0;
+        engine->keeper_joinable = engine->keeper_running;
+    }
+    return engine->keeper_running;
+}
+
+bool tl_keeper_submit(tl_book *book) {
     tl_engine *engine = book->engine;
     tl_mutex_lock(&engine->lock);
-    if (!book->job_queued && !engine->closing) {
-        if (!engine->keeper_running) {
-            if (engine->keeper_joinable) {
-                pthread_join(engine->keeper, NULL); /* it left its loop: only its return is waited
-                                                       for */
-            }
-            /* Without a thread the writer prepares inline when it needs the space. */
-            engine->keeper_running = tl_thread_start(&engine->keeper, keeper_main, engine) == 0;
-            engine->keeper_joinable = engine->keeper_running;
+    bool taken = book->job_queued;
+    if (!taken && !engine->closing && start_locked(engine)) {
+        taken = true;
+        book->job_queued = true;
+        tl_book_ref(book);
+        if (engine->jobs_last) {
+            engine->jobs_last->next_job = book;
+        } else {
+            engine->jobs_first = book;
         }
-        if (engine->keeper_running) {
-            book->job_queued = true;
-            tl_book_ref(book);
-            if (engine->jobs_last) {
-                engine->jobs_last->next_job = book;
-            } else {
-                engine->jobs_first = book;
-            }
-            engine->jobs_last = book;
-            tl_cond_signal(&engine->keeper_wake);
-        }
+        engine->jobs_last = book;
+        tl_cond_signal(&engine->keeper_wake);
     }
     tl_mutex_unlock(&engine->lock);
+    return taken;
 }
 
 void tl_keeper_stop(tl_engine *engine) {

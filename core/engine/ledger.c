@@ -181,6 +181,10 @@ talea_code tl_engine_open(tl_io *io, const char *dir, const talea_options *optio
     engine->path = strdup(dir);
     engine->books_dir = join_path(dir, "books");
     code = engine->path && engine->books_dir ? TALEA_OK : tl_error_nomem(err);
+    if (code == TALEA_OK) {
+        int rc = io->ops->random(io, &engine->key_seed, sizeof engine->key_seed);
+        code = rc == 0 ? TALEA_OK : tl_error_os(err, rc, "asking the system for random bytes");
+    }
     if (code == TALEA_OK && !engine->read_only) {
         code = furnish(engine, err);
     }
@@ -226,6 +230,14 @@ static talea_code handle_new_locked(tl_engine *engine, bool read_only, talea_led
 static void register_locked(tl_engine *engine) {
     engine->next = registry.first;
     registry.first = engine;
+}
+
+static void unregister_locked(tl_engine *engine) {
+    tl_engine **link = &registry.first;
+    while (*link != engine) {
+        link = &(*link)->next;
+    }
+    *link = engine->next;
 }
 
 static tl_engine *find_memory_locked(const char *path) {
@@ -355,6 +367,10 @@ talea_code talea_ledger_open(const char *dir, const talea_options *options,
                           : open_directory_locked(dir, options, &engine, err);
     if (code == TALEA_OK) {
         code = handle_new_locked(engine, options->mode == TALEA_MODE_RO, out_ledger, err);
+        if (engine->handles == 0) {
+            unregister_locked(engine);
+            tl_engine_close(engine);
+        }
     }
     tl_mutex_unlock(&registry.lock);
     if (code == TALEA_OK) {
@@ -375,11 +391,7 @@ void talea_ledger_close(talea_ledger *ledger) {
     tl_mutex_lock(&registry.lock);
     bool last = --engine->handles == 0;
     if (last) {
-        tl_engine **link = &registry.first;
-        while (*link != engine) {
-            link = &(*link)->next;
-        }
-        *link = engine->next;
+        unregister_locked(engine);
         tl_engine_close(engine); /* under the registry's lock: whoever opens the directory next
                                     finds it free */
     }

@@ -21,35 +21,40 @@ static talea_code fetch(talea_book_view *view, uint64_t seq, const tl_block_even
     return code;
 }
 
-/* The key of a stored transaction begins behind flags and length: docs/FORMAT.md. */
-static bool key_equal(const tl_block_event *event, talea_text key) {
-    return event->kind == TL_FRAME_TRANSACTION && event->body_bytes >= 2 + key.len &&
-           event->body[1] == key.len && memcmp(event->body + 2, key.data, key.len) == 0;
+/* Seqs that may carry the key, and no more than fit: what is beyond them was never made by accident
+ * (the hash has 64 bits, and a random seed), so it is no key of this book. */
+enum { CANDIDATES_MAX = 16 };
+
+static size_t candidates(talea_book_view *book, talea_text key, uint64_t out[CANDIDATES_MAX]) {
+    uint64_t cursor = 0;
+    uint64_t seq = 0;
+    size_t count = 0;
+    tl_hash128 hash = tl_book_key_hash(book->book, key);
+    tl_mutex_lock(&book->book->stage_lock);
+    while (count < CANDIDATES_MAX && (seq = tl_keymap_find(book->book->keys, hash, &cursor)) != 0) {
+        if (seq <= book->watermark) { /* else pending, or newer than this view */
+            out[count++] = seq;
+        }
+    }
+    tl_mutex_unlock(&book->book->stage_lock);
+    return count;
 }
 
 talea_code talea_book_find_key(talea_book_view *book, talea_text key, uint64_t *out_seq,
                                talea_error *err) {
-    uint64_t cursor = 0;
+    uint64_t seqs[CANDIDATES_MAX];
+    size_t count = candidates(book, key, seqs);
     uint64_t found = 0;
-    tl_hash128 hash = tl_hash128_of(key.data, key.len);
-    while (key.len > 0) {
-        tl_mutex_lock(&book->book->stage_lock);
-        uint64_t seq = tl_keymap_find(book->book->keys, hash, &cursor);
-        tl_mutex_unlock(&book->book->stage_lock);
-        if (seq == 0) {
-            break;
-        }
-        if (seq > book->watermark) {
-            continue; /* pending, or newer than this view */
-        }
+    for (size_t i = 0; i < count && found == 0; i++) {
         const tl_block_event *event = NULL;
-        talea_code code = fetch(book, seq, &event, err);
+        talea_text stored;
+        talea_code code = fetch(book, seqs[i], &event, err);
         if (code != TALEA_OK) {
             return code;
         }
-        if (key_equal(event, key)) {
-            found = seq;
-            break;
+        if (tl_transaction_key(event->body, event->body_bytes, &stored) &&
+            tl_text_equal(stored, key)) {
+            found = seqs[i];
         }
     }
     *out_seq = found;
@@ -81,7 +86,7 @@ talea_code talea_book_seq_at(talea_book_view *book, int64_t at, uint64_t *out_se
         *out_seq = book->watermark;
         return TALEA_OK;
     }
-    tl_mutex_lock(&book->book->read_lock);
+    tl_book_lock_to_read(book->book);
     size_t i = tl_seqindex_floor_at(&book->book->seqs, at);
     uint64_t seq = i == (size_t)-1 ? 0 : book->book->seqs.entries[i].seq;
     tl_mutex_unlock(&book->book->read_lock);

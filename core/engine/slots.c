@@ -181,51 +181,31 @@ static int ignore_name(void *context, const char *name) {
     return 0;
 }
 
-static bool is_directory(const tl_engine *engine, const char *dir) {
-    char path[TL_PATH_BYTES_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", engine->books_dir, dir);
-    return n > 0 && (size_t)n < sizeof path &&
-           engine->io->ops->list(engine->io, path, ignore_name, NULL) == 0;
-}
-
-typedef struct sweep {
-    const tl_engine *engine;
-    const char *dir;
-} sweep;
-
-static int unlink_in(void *context, const char *name) {
-    const sweep *s = context;
-    char path[TL_PATH_BYTES_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", s->dir, name);
-    return n > 0 && (size_t)n < sizeof path ? s->engine->io->ops->unlink(s->engine->io, path)
-                                            : ENAMETOOLONG;
-}
-
-/* A book that was being created when the process died: it was never part of the ledger. */
-static void remove_unfinished(const tl_engine *engine, const char *dir) {
-    char path[TL_PATH_BYTES_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", engine->books_dir, dir);
-    if (n > 0 && (size_t)n < sizeof path) {
-        sweep s = {engine, path};
-        if (engine->io->ops->list(engine->io, path, unlink_in, &s) == 0) {
-            (void)engine->io->ops->rmdir(engine->io, path);
-        }
-    }
+/* A plain file under books/ is not ours. Whatever else cannot be listed is a book that will say so
+ * when it is opened. */
+static bool is_plain_file(const tl_engine *engine, const char *path) {
+    return engine->io->ops->list(engine->io, path, ignore_name, NULL) == ENOTDIR;
 }
 
 static int scan_entry(void *context, const char *dir) {
     scan *s = context;
     char name[TL_NAME_BYTES_MAX];
     size_t len = 0;
+    char path[TL_PATH_BYTES_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", s->engine->books_dir, dir);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return 0;
+    }
     if (strncmp(dir, ".new-", 5) == 0) {
-        if (!s->engine->read_only) {
-            remove_unfinished(s->engine, dir);
+        if (!s->engine->read_only) { /* being created when the process died: never part of the
+                                        ledger */
+            (void)tl_log_remove_unfinished(s->engine->io, path);
         }
         return 0;
     }
     bool hashed = strchr(dir, '~') != NULL;
     if (!(hashed ? read_book_name(s->engine, dir, name, &len) : decode_dir_name(dir, name, &len)) ||
-        !is_directory(s->engine, dir)) {
+        is_plain_file(s->engine, path)) {
         return 0; /* not ours */
     }
     tl_slot *known = find_slot_locked(s->engine, (talea_text){name, len});
@@ -314,17 +294,17 @@ static tl_book *opened_book(tl_slot *slot) {
 
 talea_code tl_slot_book(tl_slot *slot, bool create, tl_book **out_book, talea_error *err) {
     tl_book *book = opened_book(slot);
+    talea_code code = TALEA_OK;
     if (!book) {
         tl_mutex_lock(&slot->load_lock);
-        talea_code code = slot->book ? TALEA_OK : load_locked(slot, create, err);
+        code = slot->book ? TALEA_OK : load_locked(slot, create, err);
+        book = code == TALEA_OK ? opened_book(slot) : NULL;
         tl_mutex_unlock(&slot->load_lock);
-        if (code != TALEA_OK) {
-            return code;
-        }
-        book = opened_book(slot);
     }
-    *out_book = book;
-    return TALEA_OK;
+    if (code == TALEA_OK) {
+        *out_book = book;
+    }
+    return code;
 }
 
 void tl_slot_drop_locked(tl_slot *slot, tl_book *book) {
@@ -332,6 +312,18 @@ void tl_slot_drop_locked(tl_slot *slot, tl_book *book) {
     if (slot->book == book) {
         set_book(slot, NULL);
         tl_book_unref(book);
+    }
+}
+
+/* [load_lock] */
+static void revive_slot(tl_slot *slot) {
+    talea_error failure;
+    slot->refused.code = TALEA_OK;
+    if (slot->book && tl_book_is_failed(slot->book, &failure)) {
+        tl_book_shut(slot->book);
+        tl_log_quiesce(slot->book->log); /* nothing of the dead incarnation may reach the files any
+                                            more */
+        tl_slot_drop_locked(slot, slot->book);
     }
 }
 
@@ -343,14 +335,9 @@ void tl_engine_revive(tl_engine *engine) {
         tl_mutex_lock(&engine->lock);
         tl_slot *slot = engine->slots[i];
         tl_mutex_unlock(&engine->lock);
-        talea_error failure;
-        tl_mutex_lock(&slot->load_lock);
-        slot->refused.code = TALEA_OK;
-        tl_book *dead = slot->book && tl_book_is_failed(slot->book, &failure) ? slot->book : NULL;
-        if (dead) {
-            tl_book_shut(dead);
-            tl_slot_drop_locked(slot, dead);
+        if (tl_mutex_try(&slot->load_lock)) { /* else it is being opened right now */
+            revive_slot(slot);
+            tl_mutex_unlock(&slot->load_lock);
         }
-        tl_mutex_unlock(&slot->load_lock);
     }
 }

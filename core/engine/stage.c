@@ -2,7 +2,7 @@
  * Judging: under the stage lock, each draft in order against everything staged before it, then encoding into the open group.
  *
  * INV-C5: a refused unit takes back what it staged, last first. A draft that is staged has, in this
- * order: its totals, its key, its frame, its seq; undo_op mirrors that.
+ * order: its totals, its key, its frame, its seq; undo_draft mirrors that.
  */
 #include "engine/unit.h"
 
@@ -15,17 +15,20 @@ typedef struct stager {
     talea_unit *unit;
     tl_group *group;
     size_t unit_events;
-    tl_legs legs;   /* scratch: an op's legs with their real numbers */
+    tl_legs legs;   /* scratch: a draft's legs with their real numbers */
     tl_legs stored; /* scratch: a stored draft's legs */
+    tl_legs sorted; /* scratch: to compare the two */
     talea_error *err;
 } stager;
 
-void tl_op_refuse(talea_unit *unit, tl_op *op, const talea_error *err) {
-    op->status = TALEA_STATUS_REJECTED;
-    op->error = err->code;
+void tl_draft_refuse(talea_unit *unit, tl_draft *draft, const talea_error *err) {
     talea_text copy = {NULL, 0};
-    (void)tl_arena_text(&unit->arena, (talea_text){err->message, strlen(err->message)}, &copy);
-    op->message = copy.data ? copy.data : "";
+    (void)tl_arena_text(&unit->verdicts, (talea_text){err->message, strlen(err->message)}, &copy);
+    draft->status = TALEA_STATUS_REJECTED;
+    draft->error = err->code;
+    draft->message = copy.data ? copy.data : "";
+    draft->seq = 0;
+    draft->at = 0;
 }
 
 talea_code tl_name_draft(talea_text key, talea_error *err) {
@@ -34,12 +37,12 @@ talea_code tl_name_draft(talea_text key, talea_error *err) {
     return tl_error(err, err->code, "draft \"%.*s\": %.200s", (int)key.len, key.data, words);
 }
 
-static void accept(tl_op *op, talea_status status, uint64_t seq, int64_t at) {
-    op->status = status;
-    op->seq = seq;
-    op->at = at;
-    op->error = TALEA_OK;
-    op->message = NULL;
+static void accept(tl_draft *draft, talea_status status, uint64_t seq, int64_t at) {
+    draft->status = status;
+    draft->seq = seq;
+    draft->at = at;
+    draft->error = TALEA_OK;
+    draft->message = NULL;
 }
 
 /* ---- Verifying a key's candidates ---- */
@@ -95,74 +98,96 @@ static bool legs_equal(const talea_posting *a, const talea_posting *b, uint32_t 
     return true;
 }
 
-/* The same postings in any order. Sorts `stored`, and a copy of `given`. */
-static bool same_legs(const talea_posting *given, talea_posting *stored, uint32_t count) {
-    if (legs_equal(given, stored, count)) {
-        return true;
+/* A copy of the legs in scratch memory that grows as needed; NULL: no memory. */
+static talea_posting *copy_legs(tl_legs *scratch, const talea_posting *legs, uint32_t count) {
+    if (scratch->cap < count) {
+        talea_posting *data = realloc(scratch->data, count * sizeof *data);
+        if (!data) {
+            return NULL;
+        }
+        scratch->data = data;
+        scratch->cap = count;
     }
-    talea_posting *sorted = malloc(count * sizeof *sorted);
-    if (!sorted) {
-        return false; /* a conflict is the safe answer: nothing is posted, nothing is lost */
-    }
-    memcpy(sorted, given, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_legs);
-    qsort(stored, count, sizeof *stored, compare_legs);
-    bool same = legs_equal(sorted, stored, count);
-    free(sorted);
-    return same;
+    memcpy(scratch->data, legs, count * sizeof *legs);
+    return scratch->data;
 }
 
-static bool same_content(const tl_transaction *given, const tl_transaction *stored) {
-    return given->leg_count == stored->leg_count &&
-           given->has_occurred_at == stored->has_occurred_at &&
-           (!given->has_occurred_at || given->occurred_at == stored->occurred_at) &&
-           tl_text_equal(given->external_refs, stored->external_refs) &&
-           (given->external_refs.data != NULL) == (stored->external_refs.data != NULL) &&
-           tl_text_equal(given->metadata, stored->metadata) &&
-           (given->metadata.data != NULL) == (stored->metadata.data != NULL) &&
-           same_legs(given->legs, (talea_posting *)stored->legs, given->leg_count);
+/* The same postings in any order? Sorts s->stored. */
+static talea_code same_legs(stager *s, const talea_posting *given, uint32_t count, bool *out_same) {
+    *out_same = legs_equal(given, s->stored.data, count);
+    if (*out_same) {
+        return TALEA_OK;
+    }
+    talea_posting *sorted = copy_legs(&s->sorted, given, count);
+    if (!sorted) {
+        return tl_error_nomem(s->err);
+    }
+    qsort(sorted, count, sizeof *sorted, compare_legs);
+    qsort(s->stored.data, count, sizeof *sorted, compare_legs);
+    *out_same = legs_equal(sorted, s->stored.data, count);
+    return TALEA_OK;
+}
+
+static bool same_text(talea_text a, talea_text b) {
+    return (a.data != NULL) == (b.data != NULL) && tl_text_equal(a, b);
+}
+
+static talea_code same_content(stager *s, const tl_transaction *given, const tl_transaction *stored,
+                               bool *out_same) {
+    *out_same = given->leg_count == stored->leg_count &&
+                given->has_occurred_at == stored->has_occurred_at &&
+                (!given->has_occurred_at || given->occurred_at == stored->occurred_at) &&
+                same_text(given->external_refs, stored->external_refs) &&
+                same_text(given->metadata, stored->metadata);
+    return *out_same ? same_legs(s, given->legs, given->leg_count, out_same) : TALEA_OK;
+}
+
+static talea_code conflict(stager *s, talea_text key, uint64_t seq) {
+    return tl_error(
+        s->err, TALEA_IDEMPOTENCY_CONFLICT,
+        "key \"%.*s\" was first used, with different content, by seq %llu of book \"%.*s\"",
+        (int)key.len, key.data, (unsigned long long)seq, (int)s->book->slot->name.len,
+        s->book->slot->name.data);
+}
+
+static talea_code undecodable(stager *s, uint64_t seq) {
+    return tl_error(
+        s->err, TALEA_CORRUPT, "book \"%.*s\": event %llu read back is not a transaction",
+        (int)s->book->slot->name.len, s->book->slot->name.data, (unsigned long long)seq);
 }
 
 /* Looks for an earlier draft with this key. *out_seq is 0 when there is none; IDEMPOTENCY_CONFLICT
  * when it differs. */
-static talea_code find_earlier(stager *s, const tl_op *op, const tl_transaction *tx,
+static talea_code find_earlier(stager *s, tl_hash128 hash, const tl_transaction *tx,
                                uint64_t *out_seq, int64_t *out_at) {
     uint64_t cursor = 0;
     uint64_t seq;
     *out_seq = 0;
-    while ((seq = tl_keymap_find(s->book->keys, op->u.draft.key_hash, &cursor)) != 0) {
+    while ((seq = tl_keymap_find(s->book->keys, hash, &cursor)) != 0) {
         const uint8_t *body = NULL;
         size_t len = 0;
+        talea_text key;
         tl_transaction stored;
         bool nomem = false;
+        bool same = false;
         talea_code code = stored_body(s, seq, &body, &len, out_at);
         if (code != TALEA_OK) {
             return code;
         }
-        if (!tl_transaction_decode(body, len, &s->stored, &stored, &nomem)) {
-            return nomem ? tl_error_nomem(s->err)
-                         : tl_error(s->err, TALEA_CORRUPT,
-                                    "book \"%.*s\": event %llu read back is not a transaction",
-                                    (int)s->book->slot->name.len, s->book->slot->name.data,
-                                    (unsigned long long)seq);
-        }
-        if (!tl_text_equal(stored.key, tx->key)) {
+        if (tl_transaction_key(body, len, &key) && !tl_text_equal(key, tx->key)) {
             continue; /* two keys, one hash */
         }
-        *out_seq = seq;
-        if (!same_content(tx, &stored)) {
-            return tl_error(
-                s->err, TALEA_IDEMPOTENCY_CONFLICT,
-                "key \"%.*s\" was first used, with different content, by seq %llu of book \"%.*s\"",
-                (int)tx->key.len, tx->key.data, (unsigned long long)seq,
-                (int)s->book->slot->name.len, s->book->slot->name.data);
+        if (!tl_transaction_decode(body, len, &s->stored, &stored, &nomem)) {
+            return nomem ? tl_error_nomem(s->err) : undecodable(s, seq);
         }
-        return TALEA_OK;
+        *out_seq = seq;
+        code = same_content(s, tx, &stored, &same);
+        return code != TALEA_OK || same ? code : conflict(s, tx->key, seq);
     }
     return TALEA_OK;
 }
 
-/* ---- Staging one operation ---- */
+/* ---- Staging one draft ---- */
 
 static bool note_event(tl_group *group, size_t offset) {
     if (group->event_count == group->event_cap) {
@@ -197,14 +222,14 @@ static talea_code begin_event(stager *s, size_t bytes_max, uint8_t **out_body) {
     return TALEA_OK;
 }
 
-static void end_event(stager *s, tl_op *op, tl_frame_kind kind, size_t bytes) {
+static void end_event(stager *s, tl_draft *draft, tl_frame_kind kind, size_t bytes) {
     tl_event_end(&s->group->writer, kind, bytes);
-    accept(op, TALEA_STATUS_COMMITTED, s->book->next_seq++, 0);
-    op->staged = true;
+    accept(draft, TALEA_STATUS_COMMITTED, s->book->next_seq++, 0);
+    draft->staged = true;
     s->unit_events++;
 }
 
-/* The op's legs with local accounts replaced by their numbers; NULL: an account was refused, or
+/* The legs with the unit's own accounts replaced by their numbers; NULL: an account was refused, or
  * memory is short. */
 static const talea_posting *resolve_legs(stager *s, const tl_transaction *tx) {
     uint32_t i = 0;
@@ -214,156 +239,150 @@ static const talea_posting *resolve_legs(stager *s, const tl_transaction *tx) {
     if (i == tx->leg_count) {
         return tx->legs;
     }
-    if (s->legs.cap < tx->leg_count) {
-        talea_posting *legs = realloc(s->legs.data, tx->leg_count * sizeof *legs);
-        if (!legs) {
-            (void)tl_error_nomem(s->err);
+    talea_posting *legs = copy_legs(&s->legs, tx->legs, tx->leg_count);
+    if (!legs) {
+        (void)tl_error_nomem(s->err);
+        return NULL;
+    }
+    for (; i < tx->leg_count; i++) {
+        if (!(legs[i].account & TL_LOCAL_ACCOUNT)) {
+            continue;
+        }
+        uint32_t local = legs[i].account & ~TL_LOCAL_ACCOUNT;
+        legs[i].account = s->unit->local_ordinals[local];
+        if (legs[i].account == UNRESOLVED) {
+            talea_text name = s->unit->ops[s->unit->locals[local]].u.account.def.account;
+            (void)tl_error(s->err, TALEA_UNKNOWN_ACCOUNT,
+                           "account \"%.*s\" was refused earlier in this transaction",
+                           (int)name.len, name.data);
             return NULL;
         }
-        s->legs.data = legs;
-        s->legs.cap = tx->leg_count;
     }
-    memcpy(s->legs.data, tx->legs, tx->leg_count * sizeof *tx->legs);
-    for (; i < tx->leg_count; i++) {
-        uint32_t *account = &s->legs.data[i].account;
-        if (*account & TL_LOCAL_ACCOUNT) {
-            uint32_t local = *account & ~TL_LOCAL_ACCOUNT;
-            const tl_op *opening = &s->unit->ops[s->unit->locals[local]];
-            *account = s->unit->local_ordinals[local];
-            if (*account == UNRESOLVED) {
-                (void)tl_error(s->err, TALEA_UNKNOWN_ACCOUNT,
-                               "account \"%.*s\" was refused earlier in this transaction",
-                               (int)opening->u.account.def.account.len,
-                               opening->u.account.def.account.data);
-                return NULL;
-            }
-        }
-    }
-    return s->legs.data;
+    return legs;
 }
 
-static talea_code stage_draft(stager *s, tl_op *op) {
-    tl_transaction tx = op->u.draft.tx;
-    uint64_t seq = 0;
-    int64_t at = 0;
+/* Key, frame and seq of a draft whose totals are staged. On failure neither key nor frame is left.
+ */
+static talea_code record_transaction(stager *s, tl_draft *draft, const tl_transaction *tx) {
     uint8_t *body = NULL;
+    uint64_t seq = s->book->next_seq;
+    if (!tl_keymap_insert(s->book->keys, draft->key_hash, seq)) {
+        return tl_error_nomem(s->err);
+    }
+    talea_code code = begin_event(s, tl_transaction_bytes_max(tx), &body);
+    if (code == TALEA_OK) {
+        end_event(s, draft, TL_FRAME_TRANSACTION, tl_transaction_encode(tx, body));
+    } else {
+        (void)tl_keymap_remove(s->book->keys, draft->key_hash, seq);
+    }
+    return code;
+}
 
+static talea_code stage_transaction(stager *s, tl_draft *draft) {
+    tl_transaction tx = draft->tx;
+    uint64_t earlier = 0;
+    int64_t at = 0;
     tx.legs = resolve_legs(s, &tx);
     if (!tx.legs) {
         return s->err->code;
     }
-    talea_code code = find_earlier(s, op, &tx, &seq, &at);
-    if (code == TALEA_IDEMPOTENCY_CONFLICT) {
-        op->seq = seq;
-    }
+    talea_code code = find_earlier(s, draft->key_hash, &tx, &earlier, &at);
     if (code != TALEA_OK) {
+        draft->seq = earlier; /* for the conflict's outcome */
         return code;
     }
-    if (seq != 0) {
-        accept(op, TALEA_STATUS_DEDUPLICATED, seq, at);
+    if (earlier != 0) {
+        accept(draft, TALEA_STATUS_DEDUPLICATED, earlier, at);
         return TALEA_OK;
     }
     code = tl_state_stage_transaction(s->book->state, tx.legs, tx.leg_count, s->err);
     if (code != TALEA_OK) {
         return tl_name_draft(tx.key, s->err);
     }
-    if (!tl_keymap_insert(s->book->keys, op->u.draft.key_hash, s->book->next_seq)) {
-        code = tl_error_nomem(s->err);
-        goto unstage;
-    }
-    code = begin_event(s, tl_transaction_bytes_max(&tx), &body);
+    code = record_transaction(s, draft, &tx);
     if (code != TALEA_OK) {
-        (void)tl_keymap_remove(s->book->keys, op->u.draft.key_hash, s->book->next_seq);
-        goto unstage;
+        tl_state_unstage_transaction(s->book->state, tx.legs, tx.leg_count);
     }
-    end_event(s, op, TL_FRAME_TRANSACTION, tl_transaction_encode(&tx, body));
-    return TALEA_OK;
-unstage:
-    tl_state_unstage_transaction(s->book->state, tx.legs, tx.leg_count);
     return code;
 }
 
-static talea_code stage_account(stager *s, tl_op *op) {
-    const talea_account_def *def = &op->u.account.def;
-    tl_account *account = tl_state_resolve_account(s->book->state, def->account);
+static talea_code stage_new_account(stager *s, tl_draft *draft, const talea_account_def *def,
+                                    tl_account **out_account) {
     uint8_t *body = NULL;
-    talea_code code = TALEA_OK;
-    if (account) {
-        if (!tl_account_same(&account->def, def)) {
-            return tl_error(s->err, TALEA_ALREADY_EXISTS,
-                            "account \"%.*s\" is open in book \"%.*s\" with a different definition",
-                            (int)def->account.len, def->account.data, (int)s->book->slot->name.len,
-                            s->book->slot->name.data);
-        }
-        accept(op, TALEA_STATUS_DEDUPLICATED, 0, 0); /* seq and time are filled in after the wait */
-    } else {
-        code = tl_state_stage_account(s->book->state, def, &account, s->err);
-        if (code == TALEA_OK) {
-            code = begin_event(s, tl_account_bytes_max(def), &body);
-            if (code != TALEA_OK) {
-                tl_state_unstage_account(s->book->state);
-            }
-        }
-        if (code == TALEA_OK) {
-            end_event(s, op, TL_FRAME_ACCOUNT, tl_account_encode(def, body));
-        }
+    talea_code code = tl_state_stage_account(s->book->state, def, out_account, s->err);
+    if (code != TALEA_OK) {
+        return code;
     }
-    if (code == TALEA_OK && op->u.account.local != UNRESOLVED) {
-        s->unit->local_ordinals[op->u.account.local] = account->ordinal;
+    code = begin_event(s, tl_account_bytes_max(def), &body);
+    if (code == TALEA_OK) {
+        end_event(s, draft, TL_FRAME_ACCOUNT, tl_account_encode(def, body));
+    } else {
+        tl_state_unstage_account(s->book->state);
     }
     return code;
 }
 
-static talea_code stage_asset(stager *s, tl_op *op) {
-    const talea_asset_def *def = &op->u.asset;
+static talea_code stage_account(stager *s, tl_draft *draft) {
+    const talea_account_def *def = &draft->op->u.account.def;
+    tl_account *account = tl_state_resolve_account(s->book->state, def->account);
+    talea_code code = TALEA_OK;
+    if (!account) {
+        code = stage_new_account(s, draft, def, &account);
+    } else if (tl_account_same(&account->def, def)) {
+        accept(draft, TALEA_STATUS_DEDUPLICATED, 0, 0); /* seq and time: after the wait */
+    } else {
+        code = tl_account_exists(def->account, s->book->slot->name, s->err);
+    }
+    if (code == TALEA_OK && draft->op->u.account.local != UNRESOLVED) {
+        s->unit->local_ordinals[draft->op->u.account.local] = account->ordinal;
+    }
+    return code;
+}
+
+static talea_code stage_asset(stager *s, tl_draft *draft) {
+    const talea_asset_def *def = &draft->op->u.asset;
     uint8_t *body = NULL;
     const talea_asset_def *known = tl_state_resolve_asset(s->book->state, def->asset);
     if (known) {
-        if (!tl_asset_same(known, def)) {
-            return tl_error(s->err, TALEA_ALREADY_EXISTS,
-                            "asset \"%.*s\" is registered with a different definition",
-                            (int)def->asset.len, def->asset.data);
-        }
-        accept(op, TALEA_STATUS_DEDUPLICATED, 0, 0);
-        return TALEA_OK;
+        accept(draft, TALEA_STATUS_DEDUPLICATED, 0, 0);
+        return tl_asset_same(known, def) ? TALEA_OK : tl_asset_exists(def->asset, s->err);
     }
     talea_code code = tl_state_stage_asset(s->book->state, def, s->err);
     if (code != TALEA_OK) {
         return code;
     }
     code = begin_event(s, tl_asset_bytes_max(def), &body);
-    if (code != TALEA_OK) {
+    if (code == TALEA_OK) {
+        end_event(s, draft, TL_FRAME_ASSET, tl_asset_encode(def, body));
+    } else {
         tl_state_unstage_asset(s->book->state);
-        return code;
     }
-    end_event(s, op, TL_FRAME_ASSET, tl_asset_encode(def, body));
-    return TALEA_OK;
+    return code;
 }
 
-static void undo_op(stager *s, tl_op *op) {
-    assert(op->staged);
-    op->staged = false;
+static void undo_draft(stager *s, tl_draft *draft) {
+    assert(draft->staged);
+    draft->staged = false;
     s->book->next_seq--;
-    if (op->type == TL_OP_ACCOUNT) {
+    if (draft->op->type == TL_OP_ACCOUNT) {
         tl_state_unstage_account(s->book->state);
-    } else if (op->type == TL_OP_ASSET) {
+    } else if (draft->op->type == TL_OP_ASSET) {
         tl_state_unstage_asset(s->book->state);
     } else {
-        bool removed = tl_keymap_remove(s->book->keys, op->u.draft.key_hash, op->seq);
+        bool removed = tl_keymap_remove(s->book->keys, draft->key_hash, draft->seq);
         assert(removed);
         (void)removed;
-        const talea_posting *legs = resolve_legs(s, &op->u.draft.tx);
-        assert(legs); /* it was resolved when it was staged */
-        tl_state_unstage_transaction(s->book->state, legs, op->u.draft.tx.leg_count);
+        const talea_posting *legs = resolve_legs(s, &draft->tx);
+        assert(legs); /* the scratch it needs was there when it was staged */
+        tl_state_unstage_transaction(s->book->state, legs, draft->tx.leg_count);
     }
 }
 
-static void undo_unit(stager *s, const uint32_t *drafts, size_t count) {
+static void undo_unit(stager *s, tl_draft *const *drafts, size_t count) {
     size_t undone = 0;
     while (count-- > 0) {
-        tl_op *op = &s->unit->ops[drafts[count]];
-        if (op->staged) {
-            undo_op(s, op);
+        if (drafts[count]->staged) {
+            undo_draft(s, drafts[count]);
             undone++;
         }
     }
@@ -371,24 +390,30 @@ static void undo_unit(stager *s, const uint32_t *drafts, size_t count) {
     tl_unit_abandon(&s->group->writer);
 }
 
-static talea_code stage_all(stager *s, const uint32_t *drafts, size_t count) {
+static talea_code stage_draft(stager *s, tl_draft *draft) {
+    switch (draft->op->type) {
+    case TL_OP_ACCOUNT: return stage_account(s, draft);
+    case TL_OP_ASSET: return stage_asset(s, draft);
+    case TL_OP_DRAFT:
+    case TL_OP_LINE: return stage_transaction(s, draft);
+    case TL_OP_REFUSED: break;
+    }
+    assert(false);
+    return TALEA_OK;
+}
+
+static talea_code stage_all(stager *s, tl_draft *const *drafts, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        tl_op *op = &s->unit->ops[drafts[i]];
-        talea_code code = TALEA_OK;
-        op->staged = false;
-        if (op->type == TL_OP_REFUSED ||
-            (op->type == TL_OP_LINE && op->status == TALEA_STATUS_REJECTED)) {
-            continue;
-        }
-        code = op->type == TL_OP_ACCOUNT ? stage_account(s, op)
-               : op->type == TL_OP_ASSET ? stage_asset(s, op)
-                                         : stage_draft(s, op);
+        tl_draft *draft = drafts[i];
+        draft->staged = false;
+        talea_code code = stage_draft(s, draft);
         if (code == TALEA_OK) {
             continue;
         }
-        tl_op_refuse(s->unit, op, s->err);
-        bool callers_fault = code < TALEA_OVERLOADED;
-        if (!op->optional || !callers_fault) {
+        uint64_t earlier = code == TALEA_IDEMPOTENCY_CONFLICT ? draft->seq : 0;
+        tl_draft_refuse(s->unit, draft, s->err);
+        draft->seq = earlier;
+        if (!draft->optional || !tl_is_refusal(code)) {
             undo_unit(s, drafts, i + 1);
             return code;
         }
@@ -443,14 +468,41 @@ static void publish_group_locked(tl_book *book, tl_group *group) {
     book->pending_units++;
 }
 
-static talea_code stage_locked(stager *s, const uint32_t *drafts, size_t count, bool dry_run,
-                               tl_group **out_group) {
-    tl_book *book = s->book;
-    talea_code code = wait_for_room_locked(book, s->err);
+static tl_group *referenced(tl_group *group) {
+    if (group) {
+        atomic_fetch_add(&group->refs, 1);
+    }
+    return group;
+}
+
+/* The unit's events into the group, or none of them. */
+static talea_code fill_group(stager *s, tl_draft *const *drafts, size_t count, bool dry_run,
+                             bool *out_joined) {
+    *out_joined = false;
+    tl_unit_begin(&s->group->writer);
+    talea_code code = stage_all(s, drafts, count);
     if (code != TALEA_OK) {
         return code;
     }
-    code = tl_writer_start_locked(book, s->err);
+    if (s->unit_events == 0 || dry_run) {
+        undo_unit(s, drafts, count);
+        return TALEA_OK;
+    }
+    if (!tl_unit_end(&s->group->writer)) {
+        undo_unit(s, drafts, count);
+        return tl_error_nomem(s->err);
+    }
+    *out_joined = true;
+    return TALEA_OK;
+}
+
+static talea_code stage_locked(stager *s, tl_draft *const *drafts, size_t count, bool dry_run,
+                               tl_group **out_group) {
+    tl_book *book = s->book;
+    talea_code code = wait_for_room_locked(book, s->err);
+    if (code == TALEA_OK) {
+        code = tl_writer_start_locked(book, s->err);
+    }
     if (code != TALEA_OK) {
         return code;
     }
@@ -459,35 +511,33 @@ static talea_code stage_locked(stager *s, const uint32_t *drafts, size_t count, 
         return tl_error_nomem(s->err);
     }
     bool fresh = book->pending_last != s->group;
-    tl_unit_begin(&s->group->writer);
-    code = stage_all(s, drafts, count);
-    if (code == TALEA_OK && s->unit_events > 0 && !dry_run) {
-        if (tl_unit_end(&s->group->writer)) {
-            publish_group_locked(book, s->group);
-            atomic_fetch_add(&s->group->refs, 1);
-            *out_group = s->group;
-            return TALEA_OK;
-        }
-        code = tl_error_nomem(s->err);
-        undo_unit(s, drafts, count);
-    } else if (code == TALEA_OK) {
-        undo_unit(s, drafts, count);
-        if (book->pending_last && !dry_run) { /* INV-C3: the answer rests on what is pending */
-            *out_group = book->pending_last;
-            atomic_fetch_add(&book->pending_last->refs, 1);
-        }
+    bool joined = false;
+    code = fill_group(s, drafts, count, dry_run, &joined);
+    if (joined) {
+        publish_group_locked(book, s->group);
+        *out_group = referenced(s->group);
+        return TALEA_OK;
     }
     if (fresh) {
         tl_group_unref(book, s->group);
     }
+    if (code == TALEA_OK ? !dry_run : tl_is_refusal(code)) {
+        *out_group = referenced(book->pending_last); /* INV-C3: the answer rests on it */
+    }
     return code;
 }
 
-talea_code tl_stage_unit(tl_book *book, talea_unit *unit, const uint32_t *drafts,
+talea_code tl_stage_unit(tl_book *book, talea_unit *unit, tl_draft *const *drafts,
                          size_t draft_count, bool dry_run, tl_group **out_group, talea_error *err) {
     stager s = {.book = book, .unit = unit, .err = err};
     for (uint32_t i = 0; i < unit->local_count; i++) {
         unit->local_ordinals[i] = UNRESOLVED;
+    }
+    for (size_t i = 0; i < draft_count; i++) {
+        talea_text key = drafts[i]->tx.key;
+        if (key.data) {
+            drafts[i]->key_hash = tl_book_key_hash(book, key);
+        }
     }
     *out_group = NULL;
     tl_mutex_lock(&book->stage_lock);
@@ -495,8 +545,9 @@ talea_code tl_stage_unit(tl_book *book, talea_unit *unit, const uint32_t *drafts
     tl_mutex_unlock(&book->stage_lock);
     tl_legs_free(&s.legs);
     tl_legs_free(&s.stored);
-    if (*out_group) {
-        tl_gate_open(&book->work, tl_gate_load(&book->work) + 1);
+    tl_legs_free(&s.sorted);
+    if (code == TALEA_OK && *out_group) {
+        tl_gate_ring(&book->work);
     }
     return code;
 }

@@ -27,6 +27,8 @@ void talea_unit_free(talea_unit *unit) {
         tl_book_unref(unit->book);
         tl_book_unref(unit->system_book);
         tl_arena_free(&unit->arena);
+        tl_arena_free(&unit->verdicts);
+        free(unit->cache);
         tl_keymap_free(unit->names);
         free(unit->locals);
         free(unit->local_ordinals);
@@ -41,7 +43,7 @@ size_t talea_unit_count(const talea_unit *unit) {
 }
 
 talea_text talea_unit_book(const talea_unit *unit) {
-    return unit->slot ? unit->slot->name : (talea_text){NULL, 0};
+    return tl_unit_book_name(unit);
 }
 
 /* ---- Names staged in this unit ---- */
@@ -89,7 +91,7 @@ static talea_code check_writable(const talea_unit *unit, talea_error *err) {
         return tl_error(err, TALEA_READ_ONLY, "the ledger was opened with mode=ro");
     }
     assert(!unit->committed);
-    return TALEA_OK;
+    return tl_engine_check(unit->engine, err);
 }
 
 /* A new operation, not counted yet: op_count grows when it is complete. */
@@ -129,8 +131,22 @@ static void count_op(talea_unit *unit) {
     unit->op_count++;
 }
 
+/* Takes the line off its draft's chain. The first line, and only that, is found by name. */
+static void unchain_line(talea_unit *unit, size_t index) {
+    tl_op *op = &unit->ops[index];
+    size_t first = index;
+    unit->line_count--;
+    if (tl_keymap_remove(unit->names, name_hash(TL_OP_LINE, op_name(op)), index + 1)) {
+        return;
+    }
+    unit->ops[op->u.draft.before].u.draft.after = 0;
+    tl_op *head = find_op(unit, TL_OP_LINE, op_name(op), &first);
+    assert(head);
+    head->u.draft.before = op->u.draft.before;
+}
+
 static void pop_op(talea_unit *unit) {
-    size_t index = --unit->op_count;
+    size_t index = unit->op_count - 1;
     tl_op *op = &unit->ops[index];
     unit->book_op_count -= concerns_book(op);
     if (op->type == TL_OP_ASSET) {
@@ -139,30 +155,21 @@ static void pop_op(talea_unit *unit) {
         unit->local_count--;
         (void)tl_keymap_remove(unit->names, name_hash(TL_OP_ACCOUNT, op_name(op)), index + 1);
     } else if (op->type == TL_OP_LINE) {
-        unit->line_count--;
-        size_t first = index;
-        if (tl_keymap_remove(unit->names, name_hash(TL_OP_LINE, op_name(op)), index + 1)) {
-            first = index;
-        } else if (find_op(unit, TL_OP_LINE, op_name(op), &first)) {
-            /* The draft's chain ends before this line again. */
-            uint32_t i = (uint32_t)first;
-            while (unit->ops[i].u.draft.more != index) {
-                i = unit->ops[i].u.draft.more;
-            }
-            unit->ops[i].u.draft.more = 0;
-            unit->ops[first].u.draft.last = i;
-        }
+        unchain_line(unit, index);
     }
     tl_arena_back(&unit->arena, op->mark);
+    unit->op_count--;
 }
 
 /* Nothing concerns the user book (any more): the next draft may go to any. */
 static void unbind_unused(talea_unit *unit) {
-    if (unit->slot && unit->book_op_count == 0) {
+    if (unit->book_op_count == 0) {
         tl_book_unref(unit->book);
         unit->book = NULL;
-        unit->slot = NULL;
-        memset(unit->cache, 0, sizeof unit->cache);
+        unit->book_name_len = 0;
+        free(unit->cache);
+        unit->cache = NULL;
+        unit->lookups = 0;
     }
 }
 
@@ -191,32 +198,33 @@ static talea_code check_book_name(talea_text book, talea_error *err) {
     return TALEA_OK;
 }
 
+/* The book as it is now: another connection may have made it since. NULL: there is none. */
+static talea_code find_book(talea_unit *unit, talea_error *err) {
+    tl_slot *slot = unit->book ? NULL : tl_engine_find_slot(unit->engine, tl_unit_book_name(unit));
+    return slot ? tl_slot_book(slot, false, &unit->book, err) : TALEA_OK;
+}
+
 static talea_code bind_book(talea_unit *unit, talea_text book, talea_error *err) {
-    if (unit->slot && tl_text_equal(unit->slot->name, book)) {
-        /* Another connection may have made the book since. */
-        return unit->book ? TALEA_OK : tl_slot_book(unit->slot, false, &unit->book, err);
+    if (unit->book_name_len > 0 && tl_text_equal(tl_unit_book_name(unit), book)) {
+        return find_book(unit, err);
     }
     talea_code code = check_book_name(book, err);
     if (code != TALEA_OK) {
         return code;
     }
-    if (unit->slot) {
+    if (unit->book_name_len > 0) {
         return tl_error(err, TALEA_MIXED_BOOKS,
                         "this transaction writes to book \"%.*s\"; it cannot write to \"%.*s\" too",
-                        (int)unit->slot->name.len, unit->slot->name.data, (int)book.len, book.data);
+                        (int)unit->book_name_len, unit->book_name, (int)book.len, book.data);
     }
-    tl_slot *slot = NULL;
-    code = tl_engine_slot(unit->engine, book, &slot, err);
-    if (code == TALEA_OK) {
-        code = tl_slot_book(slot, false, &unit->book, err);
-    }
+    memcpy(unit->book_name, book.data, book.len);
+    unit->book_name_len = book.len;
+    code = find_book(unit, err);
     if (code == TALEA_OK && unit->book && tl_book_is_failed(unit->book, err)) {
-        tl_book_unref(unit->book);
-        unit->book = NULL;
-        return err->code;
+        code = err->code;
     }
-    if (code == TALEA_OK) {
-        unit->slot = slot;
+    if (code != TALEA_OK) {
+        unbind_unused(unit);
     }
     return code;
 }
@@ -242,19 +250,13 @@ static talea_code find_asset(talea_unit *unit, talea_text name, const talea_asse
     }
     if (unit->system_book) {
         uint32_t ordinal = 0;
-        tl_mutex_lock(&unit->system_book->read_lock);
+        tl_book_lock_to_read(unit->system_book);
         if (tl_state_find_asset(unit->system_book->state, name, &ordinal)) {
             *out_def = tl_state_asset(unit->system_book->state, ordinal);
         }
         tl_mutex_unlock(&unit->system_book->read_lock);
     }
     return TALEA_OK;
-}
-
-static talea_code asset_exists(talea_text asset, talea_error *err) {
-    return tl_error(err, TALEA_ALREADY_EXISTS,
-                    "asset \"%.*s\" is registered with a different definition", (int)asset.len,
-                    asset.data);
 }
 
 talea_code talea_unit_add_asset(talea_unit *unit, const talea_asset_def *def, bool optional,
@@ -272,7 +274,7 @@ talea_code talea_unit_add_asset(talea_unit *unit, const talea_asset_def *def, bo
         return code;
     }
     if (known && !tl_asset_same(known, def)) {
-        return asset_exists(def->asset, err);
+        return tl_asset_exists(def->asset, err);
     }
     tl_op *op = push_op(unit, TL_OP_ASSET, optional, mark);
     if (!op) {
@@ -292,24 +294,33 @@ talea_code talea_unit_add_asset(talea_unit *unit, const talea_asset_def *def, bo
 
 /* ---- Accounts ---- */
 
+/* Where a name is remembered; NULL while so few were looked up that it does not pay. */
+static tl_name_cached *cached(talea_unit *unit, talea_text name) {
+    if (!unit->cache && ++unit->lookups > TL_NAME_CACHE / 32) {
+        unit->cache = calloc(TL_NAME_CACHE, sizeof *unit->cache); /* without it: slower */
+    }
+    return unit->cache ? &unit->cache[tl_hash64(name.data, name.len, 0) % TL_NAME_CACHE] : NULL;
+}
+
 static const talea_account_def *find_durable(talea_unit *unit, talea_text name,
                                              uint32_t *out_ordinal) {
     if (!unit->book) {
         return NULL;
     }
-    uint32_t slot = (uint32_t)(tl_hash64(name.data, name.len, 0) % TL_NAME_CACHE);
-    if (unit->cache[slot].def && tl_text_equal(unit->cache[slot].def->account, name)) {
-        *out_ordinal = unit->cache[slot].ordinal;
-        return unit->cache[slot].def;
+    tl_name_cached *known = cached(unit, name);
+    if (known && known->def && tl_text_equal(known->def->account, name)) {
+        *out_ordinal = known->ordinal;
+        return known->def;
     }
-    tl_mutex_lock(&unit->book->read_lock);
+    tl_book_lock_to_read(unit->book);
     tl_account *account = tl_state_find_account(unit->book->state, name);
     tl_mutex_unlock(&unit->book->read_lock);
     if (!account) {
         return NULL;
     }
-    unit->cache[slot].def = &account->def;
-    unit->cache[slot].ordinal = account->ordinal;
+    if (known) {
+        *known = (tl_name_cached){&account->def, account->ordinal};
+    }
     *out_ordinal = account->ordinal;
     return &account->def;
 }
@@ -391,10 +402,7 @@ static talea_code add_account(talea_unit *unit, const talea_account_def *given, 
     def.precision = asset->precision;
     const talea_account_def *known = find_account(unit, def.account, &ref);
     if (known && !tl_account_same(known, &def)) {
-        return tl_error(err, TALEA_ALREADY_EXISTS,
-                        "account \"%.*s\" is open in book \"%.*s\" with a different definition",
-                        (int)def.account.len, def.account.data, (int)unit->slot->name.len,
-                        unit->slot->name.data);
+        return tl_account_exists(def.account, tl_unit_book_name(unit), err);
     }
     return push_account(unit, &def, known != NULL, optional, err);
 }
@@ -488,7 +496,7 @@ static talea_code resolve_leg(talea_unit *unit, const talea_leg *leg, talea_post
     if (!def) {
         return tl_error(err, TALEA_UNKNOWN_ACCOUNT, "account \"%.*s\" is not open in book \"%.*s\"",
                         (int)leg->account.len, leg->account.data ? leg->account.data : "",
-                        (int)unit->slot->name.len, unit->slot->name.data);
+                        (int)unit->book_name_len, unit->book_name);
     }
     if (leg->asset.data && !tl_text_equal(leg->asset, def->asset)) {
         return tl_error(err, TALEA_ASSET_MISMATCH, "account \"%.*s\" holds \"%.*s\", not \"%.*s\"",
@@ -521,7 +529,6 @@ static talea_code fill_draft(talea_unit *unit, const talea_draft *draft, tl_op *
         !tl_arena_text(&unit->arena, draft->metadata, &tx->metadata)) {
         return tl_error_nomem(err);
     }
-    op->u.draft.key_hash = tl_hash128_of(tx->key.data, tx->key.len);
     return tl_unit_check_balance(unit, legs, tx->leg_count, err);
 }
 
@@ -565,7 +572,11 @@ static talea_code add_line(talea_unit *unit, talea_text key, const talea_leg *le
                            talea_error *err) {
     /* A line is checked like a draft whose other leg is itself. */
     talea_leg pair[2] = {*leg, *leg};
-    talea_draft shape = {.key = key, .legs = pair, .leg_count = 2};
+    talea_draft shape = {.key = key,
+                         .legs = pair,
+                         .leg_count = 2,
+                         .has_occurred_at = has_occurred_at,
+                         .occurred_at = occurred_at};
     talea_code code = tl_draft_check(&shape, err);
     if (code != TALEA_OK) {
         return code;
@@ -588,16 +599,16 @@ static talea_code add_line(talea_unit *unit, talea_text key, const talea_leg *le
     op->u.draft.tx.leg_count = 1;
     op->u.draft.tx.has_occurred_at = has_occurred_at;
     op->u.draft.tx.occurred_at = has_occurred_at ? occurred_at : 0;
-    op->u.draft.key_hash = tl_hash128_of(key.data, key.len);
-    op->u.draft.last = (uint32_t)unit->op_count;
+    op->u.draft.before = (uint32_t)unit->op_count; /* a draft of one line is its own last */
     if (!head) {
         if (!remember_op(unit, TL_OP_LINE, op->u.draft.tx.key, unit->op_count)) {
             return out_of_memory(unit, mark, err);
         }
     } else {
         head = &unit->ops[first];
-        unit->ops[head->u.draft.last].u.draft.more = (uint32_t)unit->op_count;
-        head->u.draft.last = (uint32_t)unit->op_count;
+        op->u.draft.before = head->u.draft.before;
+        unit->ops[head->u.draft.before].u.draft.after = (uint32_t)unit->op_count;
+        head->u.draft.before = (uint32_t)unit->op_count;
     }
     count_op(unit);
     unit->line_count++;
@@ -622,11 +633,14 @@ talea_code talea_unit_add_refused(talea_unit *unit, talea_text book, talea_text 
                                   const talea_error *why, talea_error *err) {
     tl_arena_mark mark = tl_arena_here(&unit->arena);
     tl_op *op = push_op(unit, TL_OP_REFUSED, true, mark);
+    talea_text words = {why->message, strlen(why->message)};
     if (!op || !tl_arena_text(&unit->arena, book, &op->u.refused.book) ||
-        !tl_arena_text(&unit->arena, key, &op->u.refused.key)) {
+        !tl_arena_text(&unit->arena, key, &op->u.refused.key) ||
+        !tl_arena_text(&unit->arena, words, &words)) {
         return out_of_memory(unit, mark, err);
     }
-    tl_op_refuse(unit, op, why);
+    op->u.refused.code = why->code;
+    op->u.refused.message = words.data;
     count_op(unit);
     return TALEA_OK;
 }

@@ -24,6 +24,8 @@ typedef enum tl_op_type {
  * among the unit's own. */
 #define TL_LOCAL_ACCOUNT 0x80000000U
 
+/* One thing that the caller asked for. It does not change when the unit is judged, so that a commit
+ * can be tried again. */
 typedef struct tl_op {
     tl_op_type type;
     bool optional;
@@ -35,33 +37,49 @@ typedef struct tl_op {
             uint32_t local; /* among the unit's own accounts */
         } account;
         struct {
-            tl_transaction tx; /* legs belong to the arena */
-            tl_hash128 key_hash;
-            uint32_t more; /* a line: the operation of the draft's next line, 0: none */
-            uint32_t last; /* a draft's first line: its last one so far */
+            tl_transaction tx; /* legs belong to the arena; of a line: one leg */
+            uint32_t before;   /* a line: the operation of the draft's line before it; of the first:
+                                  its last */
+            uint32_t after;    /* a line: the operation of the draft's next line, 0: none */
         } draft;
         struct {
             talea_text book;
             talea_text key;
+            talea_code code;
+            const char *message;
         } refused;
     } u;
-    /* The outcome, set at commit. */
+} tl_op;
+
+/* One thing that is judged: an operation, or the lines of a key together. Made anew by each attempt to commit. */
+typedef struct tl_draft {
+    const tl_op *op; /* a line: the draft's first */
+    tl_transaction tx;
+    tl_hash128 key_hash;
+    bool optional;
+    bool staged; /* took effect in the staged state (undo) */
+    /* The outcome. */
     talea_status status;
     talea_code error;
     const char *message;
     uint64_t seq;
-    int64_t at;  /* 0: that of the group */
-    bool staged; /* took effect in the staged state (undo) */
-} tl_op;
+    int64_t at; /* 0: not known yet */
+} tl_draft;
 
 enum { TL_NAME_CACHE = 256 };
+
+typedef struct tl_name_cached {
+    const talea_account_def *def; /* of the book; NULL: empty */
+    uint32_t ordinal;
+} tl_name_cached;
 
 struct talea_unit {
     tl_engine *engine;
     bool read_only;
-    tl_slot *slot;        /* the user book; NULL: none yet */
-    tl_book *book;        /* referenced; NULL: not made yet */
-    tl_book *system_book; /* referenced; NULL: not looked up, or none yet */
+    char book_name[TL_NAME_BYTES_MAX]; /* the user book */
+    size_t book_name_len;              /* 0: none yet */
+    tl_book *book;                     /* referenced; NULL: there is no such book yet */
+    tl_book *system_book;              /* referenced; NULL: not looked up, or none yet */
     tl_arena arena;
     tl_op *ops;
     size_t op_count;
@@ -72,22 +90,22 @@ struct talea_unit {
     uint32_t local_count;
     uint32_t local_cap;
     uint32_t *local_ordinals; /* while staging: their numbers in the book */
-    tl_keymap *names; /* hash of a name staged here -> operation index + 1; made when needed */
-    struct {
-        const talea_account_def *def; /* of the book; NULL: empty */
-        uint32_t ordinal;
-    } cache[TL_NAME_CACHE];
-    /* After commit. */
-    bool committed;
-    uint32_t *drafts; /* operation index of each outcome */
+    tl_keymap *names;      /* hash of a name staged here -> operation index + 1; made when needed */
+    tl_name_cached *cache; /* TL_NAME_CACHE of them, made at the second look-up; NULL: none */
+    size_t lookups;
+    /* Of the last attempt to commit. */
+    bool committed;    /* it was the last one */
+    tl_arena verdicts; /* folded legs, messages */
+    tl_draft *drafts;
     size_t draft_count;
 };
 
-/* Judges the unit's operations of one book draft by draft and encodes them into the book's open
- * group. On success *out_group, referenced, is what the unit has to wait for; NULL: nothing.
- * `drafts` are the operations concerned. On failure nothing is staged; the draft at fault has its
- * outcome. `dry_run`: judge only, leave nothing behind. */
-talea_code tl_stage_unit(tl_book *book, talea_unit *unit, const uint32_t *drafts,
+/* Judges drafts of one book one by one, in order, and encodes them into the book's open group. On
+ * success *out_group, referenced, is what the unit has to wait for; NULL: nothing. On failure
+ * nothing is staged, and the draft at fault has its outcome; *out_group may then be what the
+ * refusal rests on, to be waited for before it is told (INV-C3). `dry_run`: judge only, leave
+ * nothing behind. */
+talea_code tl_stage_unit(tl_book *book, talea_unit *unit, tl_draft *const *drafts,
                          size_t draft_count, bool dry_run, tl_group **out_group, talea_error *err);
 
 /* Do the legs (numbers or local ones) balance per asset? UNBALANCED names asset and totals. unit.c
@@ -98,7 +116,11 @@ talea_code tl_unit_check_balance(const talea_unit *unit, const talea_posting *le
 /* Puts the draft's key before the words of `err`; returns its code. stage.c */
 talea_code tl_name_draft(talea_text key, talea_error *err);
 
-/* Refuses an operation with the words in `err`. */
-void tl_op_refuse(talea_unit *unit, tl_op *op, const talea_error *err);
+/* Refuses a draft with the words in `err`. stage.c */
+void tl_draft_refuse(talea_unit *unit, tl_draft *draft, const talea_error *err);
+
+static inline talea_text tl_unit_book_name(const talea_unit *unit) {
+    return (talea_text){unit->book_name_len ? unit->book_name : NULL, unit->book_name_len};
+}
 
 #endif

@@ -46,7 +46,7 @@ static int compare_names(const void *a, const void *b) {
 static bool is_empty(tl_slot *slot) {
     bool empty = false;
     if (slot->book) {
-        tl_mutex_lock(&slot->book->read_lock);
+        tl_book_lock_to_read(slot->book);
         empty = slot->book->watermark == 0;
         tl_mutex_unlock(&slot->book->read_lock);
     }
@@ -81,6 +81,10 @@ talea_code talea_view_books(talea_view *view, const talea_text **out_names, size
 
 talea_code talea_view_book(talea_view *view, talea_text name, talea_book_view **out_book,
                            talea_error *err) {
+    talea_code code = tl_engine_check(view->engine, err);
+    if (code != TALEA_OK) {
+        return code;
+    }
     for (talea_book_view *b = view->books; b; b = b->next) {
         if (tl_text_equal(b->book->slot->name, name)) {
             *out_book = b;
@@ -88,7 +92,7 @@ talea_code talea_view_book(talea_view *view, talea_text name, talea_book_view **
         }
     }
     tl_book *book = NULL;
-    talea_code code = tl_engine_current_book(view->engine, name, &book, err);
+    code = tl_engine_current_book(view->engine, name, &book, err);
     if (code != TALEA_OK) {
         return code;
     }
@@ -102,7 +106,7 @@ talea_code talea_view_book(talea_view *view, talea_text name, talea_book_view **
         return tl_error_nomem(err);
     }
     pinned->book = book;
-    tl_mutex_lock(&book->read_lock);
+    tl_book_lock_to_read(book);
     pinned->watermark = book->watermark;
     pinned->last_at = book->last_at;
     pinned->accounts = book->visible_accounts;
@@ -137,7 +141,7 @@ uint32_t talea_book_account_count(const talea_book_view *book) {
 }
 
 bool talea_book_find_account(talea_book_view *book, talea_text name, uint32_t *out_ordinal) {
-    tl_mutex_lock(&book->book->read_lock);
+    tl_book_lock_to_read(book->book);
     const tl_account *account = tl_state_find_account(book->book->state, name);
     tl_mutex_unlock(&book->book->read_lock);
     if (!account || account->ordinal >= book->accounts) {
@@ -179,7 +183,7 @@ bool talea_book_account(talea_book_view *book, uint32_t ordinal, uint64_t seq,
     assert(ordinal < book->accounts);
     assert(seq <= book->watermark);
     const tl_account *account = tl_state_account(book->book->state, ordinal);
-    tl_mutex_lock(&book->book->read_lock);
+    tl_book_lock_to_read(book->book);
     bool open = account->opened_seq <= seq;
     if (open) {
         out_account->def = account->def;
@@ -198,7 +202,7 @@ uint64_t talea_history_lower_bound(talea_book_view *book, uint32_t ordinal, uint
     const tl_account *account = tl_state_account(book->book->state, ordinal);
     uint64_t bound = seq > book->watermark ? book->watermark + 1 : seq; /* what is newer is not
                                                                            there for this view */
-    tl_mutex_lock(&book->book->read_lock);
+    tl_book_lock_to_read(book->book);
     uint64_t position = tl_history_lower_bound(&account->history, bound);
     tl_mutex_unlock(&book->book->read_lock);
     return position;
@@ -212,7 +216,7 @@ void talea_history_get(talea_book_view *book, uint32_t ordinal, uint64_t positio
                        talea_history_entry *out_entry) {
     assert(ordinal < book->accounts);
     const tl_account *account = tl_state_account(book->book->state, ordinal);
-    tl_mutex_lock(&book->book->read_lock);
+    tl_book_lock_to_read(book->book);
     tl_history_get(&account->history, position, out_entry);
     tl_mutex_unlock(&book->book->read_lock);
     assert(out_entry->seq <= book->watermark);
@@ -253,7 +257,7 @@ bool talea_view_find_asset(talea_view *view, talea_text asset, uint32_t *out_ord
     if (!system) {
         return false;
     }
-    tl_mutex_lock(&system->book->read_lock);
+    tl_book_lock_to_read(system->book);
     bool found = tl_state_find_asset(system->book->state, asset, &ordinal);
     tl_mutex_unlock(&system->book->read_lock);
     if (!found || ordinal >= system->assets) {

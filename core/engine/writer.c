@@ -15,9 +15,10 @@
 #include "engine/engine.h"
 
 #include <assert.h>
+#include <sched.h>
 
 /* How many events are applied before readers get their turn at the read lock. */
-enum { APPLY_RUN_EVENTS = 512 };
+enum { APPLY_RUN_EVENTS = 512, READER_TURNS_MAX = 64 };
 
 static tl_log_event event_of(const tl_group *group, const tl_log_place *place, size_t i) {
     uint32_t offset = group->offsets[i];
@@ -31,6 +32,15 @@ static tl_log_event event_of(const tl_group *group, const tl_log_place *place, s
     };
 }
 
+/* Unlocking alone lets nobody in: this thread would be back first. */
+static void let_readers_in(tl_book *book) {
+    tl_mutex_unlock(&book->read_lock);
+    for (int i = 0; i < READER_TURNS_MAX && atomic_load(&book->readers_waiting) > 0; i++) {
+        sched_yield();
+    }
+    tl_mutex_lock(&book->read_lock);
+}
+
 /* INV-C1: called after the sync; the watermark moves last. */
 static talea_code apply_group(tl_book *book, const tl_group *group, const tl_log_place *place,
                               tl_legs *legs, talea_error *err) {
@@ -38,8 +48,7 @@ static talea_code apply_group(tl_book *book, const tl_group *group, const tl_log
     tl_mutex_lock(&book->read_lock);
     for (size_t i = 0; i < group->event_count && code == TALEA_OK; i++) {
         if (i > 0 && i % APPLY_RUN_EVENTS == 0) {
-            tl_mutex_unlock(&book->read_lock);
-            tl_mutex_lock(&book->read_lock);
+            let_readers_in(book);
         }
         tl_log_event event = event_of(group, place, i);
         code = tl_book_apply(book, &event, legs, false, err);
@@ -53,7 +62,6 @@ static talea_code apply_group(tl_book *book, const tl_group *group, const tl_log
         book->last_at = group->at;
         book->visible_accounts = tl_state_account_count(book->state);
         book->visible_assets = tl_state_asset_count(book->state);
-        book->visible_transactions = tl_state_transactions(book->state);
         book->groups++;
         book->units += group->unit_count;
         tl_histogram_add(&book->sync_us, place->sync_us);
@@ -80,22 +88,21 @@ static void decide(tl_book *book, tl_group *group, const talea_error *error) {
     tl_group_unref(book, group);
 }
 
-static void remove_keys_locked(tl_book *book, const tl_group *group, tl_legs *legs) {
+static void remove_keys_locked(tl_book *book, const tl_group *group) {
     assert(tl_mutex_held(&book->stage_lock));
     static const tl_log_place nowhere;
     for (size_t i = 0; i < group->event_count; i++) {
         tl_log_event event = event_of(group, &nowhere, i);
-        tl_transaction tx;
-        bool nomem = false;
+        talea_text key;
         if (event.frame.kind == TL_FRAME_TRANSACTION &&
-            tl_transaction_decode(event.frame.body, event.frame.body_bytes, legs, &tx, &nomem)) {
-            (void)tl_keymap_remove(book->keys, tl_hash128_of(tx.key.data, tx.key.len), event.seq);
+            tl_transaction_key(event.frame.body, event.frame.body_bytes, &key)) {
+            (void)tl_keymap_remove(book->keys, tl_book_key_hash(book, key), event.seq);
         }
     }
 }
 
 /* Nothing of the pending groups was written (INV-C9) or nothing will be (INV-C6): tell everyone. */
-static void refuse_pending(tl_book *book, const talea_error *error, bool fatal, tl_legs *legs) {
+static void refuse_pending(tl_book *book, const talea_error *error, bool fatal) {
     tl_mutex_lock(&book->stage_lock);
     tl_group *group = detach_pending_locked(book);
     if (fatal) {
@@ -104,7 +111,7 @@ static void refuse_pending(tl_book *book, const talea_error *error, bool fatal, 
         book->failure = *error;
     } else {
         for (tl_group *g = group; g; g = g->next) {
-            remove_keys_locked(book, g, legs);
+            remove_keys_locked(book, g);
         }
         tl_mutex_lock(&book->read_lock);
         tl_state_unstage_all(book->state);
@@ -140,8 +147,11 @@ static bool commit_group(tl_book *book, tl_group *group, tl_legs *legs) {
     group->at = now > book->last_at ? now : book->last_at + 1; /* only this thread moves last_at */
     talea_code code = tl_log_append(book->log, &group->writer, group->first_seq, group->event_count,
                                     group->at, &place, &err);
-    if (code == TALEA_FULL) {
-        refuse_pending(book, &err, false, legs);
+    if (code != TALEA_OK && !tl_log_has_failed(book->log)) {
+        if (code == TALEA_IO) {
+            err.code = TALEA_FULL; /* out of descriptors: like a full disk, it passes */
+        }
+        refuse_pending(book, &err, false);
         return true;
     }
     if (code == TALEA_OK) {
@@ -149,7 +159,7 @@ static bool commit_group(tl_book *book, tl_group *group, tl_legs *legs) {
     }
     if (code != TALEA_OK) {
         describe_failure(book, &err);
-        refuse_pending(book, &err, true, legs);
+        refuse_pending(book, &err, true);
         return false;
     }
     tl_mutex_lock(&book->stage_lock);
@@ -161,7 +171,7 @@ static bool commit_group(tl_book *book, tl_group *group, tl_legs *legs) {
     book->pending_units -= group->unit_count;
     tl_cond_broadcast(&book->room);
     tl_mutex_unlock(&book->stage_lock);
-    tl_gate_open(&book->advance, tl_gate_load(&book->advance) + 1);
+    tl_gate_ring(&book->advance);
     decide(book, group, NULL); /* INV-C2 */
     return true;
 }
@@ -183,6 +193,7 @@ static bool retire(tl_book *book) {
     bool done = !book->pending_first;
     if (done) {
         book->writer_running = false;
+        tl_log_reader_rest(book->stage_block->reader);
     }
     tl_mutex_unlock(&book->stage_lock);
     return done;
@@ -202,12 +213,11 @@ static bool is_closing(tl_book *book) {
 }
 
 /* INV-D: what was synced last becomes provable, outside anybody's waiting time. */
-static bool prove(tl_book *book, tl_legs *legs) {
+static bool prove(tl_book *book) {
     talea_error err;
-    talea_code code = tl_log_prove(book->log, &err);
-    if (code != TALEA_OK && code != TALEA_FULL) {
+    if (tl_log_prove(book->log, &err) != TALEA_OK && tl_log_has_failed(book->log)) {
         describe_failure(book, &err);
-        refuse_pending(book, &err, true, legs);
+        refuse_pending(book, &err, true);
         return false;
     }
     return true;
@@ -238,10 +248,14 @@ void *tl_writer_main(void *arg) {
         if (rung || tl_gate_load(&book->work) != seen) {
             continue;
         }
-        if (proven && retire(book)) {
-            break;
+        if (proven) {
+            tl_log_rest(book->log);
+            if (retire(book)) {
+                break;
+            }
+            continue;
         }
-        if (!proven && !prove(book, &legs)) {
+        if (!prove(book)) {
             die(book);
             break;
         }

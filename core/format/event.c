@@ -156,6 +156,14 @@ bool tl_transaction_decode(const uint8_t *body, size_t len, tl_legs *legs, tl_tr
     return true;
 }
 
+bool tl_transaction_key(const uint8_t *body, size_t len, talea_text *out_key) {
+    if (len < 2 || body[1] == 0 || len < 2 + (size_t)body[1]) {
+        return false;
+    }
+    *out_key = (talea_text){(const char *)body + 2, body[1]};
+    return true;
+}
+
 void tl_legs_free(tl_legs *legs) {
     free(legs->data);
     *legs = (tl_legs){0};

@@ -36,6 +36,9 @@ enum {
 static_assert(TL_GROUP_HEADER_BYTES % TL_GROUP_ALIGN == 0, "a body starts aligned");
 static_assert(TL_LINK_GROUP_BYTES % TL_GROUP_ALIGN == 0, "what follows a link starts aligned");
 static_assert(TL_SEAL_GROUP_BYTES % TL_GROUP_ALIGN == 0, "a seal ends aligned");
+static_assert(TL_FIRST_GROUP % TL_SECTOR_BYTES == 0 &&
+                  TL_LINK_GROUP_BYTES + TL_GROUP_HEADER_BYTES <= TL_SECTOR_BYTES,
+              "INV-D9: a link and the header behind it share a sector");
 static_assert(TL_SECTOR_BYTES % TL_GROUP_ALIGN == 0, "no mark straddles a sector border");
 
 typedef enum tl_frame_kind {
@@ -104,8 +107,9 @@ bool tl_group_header_decode(const uint8_t in[TL_GROUP_HEADER_BYTES], uint32_t se
 void tl_put_filler(uint8_t *out, size_t len, uint32_t salt);
 bool tl_is_filler(const uint8_t *data, size_t len, uint32_t salt);
 
-/* The group that follows one ending at *offset: there, or (a proof) at the next multiple of 512 behind
- * filler. `data` are the `len` bytes of the file from *offset on. Moves *offset to the header found. */
+/* The group that follows one ending at *offset: there, or (a proof) at the next multiple of 512
+ * behind filler. `data` are the `len` bytes of the file from *offset on. Moves *offset to the
+ * header found. */
 bool tl_group_header_find(const uint8_t *data, size_t len, uint32_t segment, uint32_t salt,
                           uint32_t *offset, tl_group_header *out_header);
 
@@ -177,7 +181,8 @@ typedef struct tl_frames {
 
 void tl_frames_begin(tl_frames *frames, const uint8_t *body, uint32_t body_bytes,
                      uint32_t frame_seed, bool check);
-/* To start in the middle of a group, at an event frame: events are checked, marks are only stepped over. */
+/* To start in the middle of a group, at an event frame: events are checked, marks are only stepped
+ * over. */
 void tl_frames_begin_at(tl_frames *frames, const uint8_t *body, uint32_t body_bytes, uint32_t at,
                         uint32_t frame_seed);
 
@@ -231,6 +236,8 @@ typedef struct tl_legs {
 bool tl_transaction_decode(const uint8_t *body, size_t len, tl_legs *legs, tl_transaction *out,
                            bool *out_nomem);
 void tl_legs_free(tl_legs *legs);
+/* The key alone, of a body that was valid once; points into it. */
+bool tl_transaction_key(const uint8_t *body, size_t len, talea_text *out_key);
 bool tl_account_decode(const uint8_t *body, size_t len, talea_account_def *out);
 bool tl_asset_decode(const uint8_t *body, size_t len, talea_asset_def *out);
 

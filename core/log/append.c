@@ -50,6 +50,45 @@ void tl_log_abandon(tl_log *log) {
     (void)tl_log_fail(log, ECANCELED, log->segment, "given up", &err);
 }
 
+bool tl_log_has_failed(const tl_log *log) {
+    return atomic_load(&log->failed);
+}
+
+void tl_log_quiesce(tl_log *log) {
+    tl_mutex_lock(&log->work);
+    tl_mutex_unlock(&log->work);
+}
+
+/* ---- Descriptors ------------------------------------------------------------------------------ */
+
+static void close_file(tl_file **file) {
+    if (*file) {
+        (*file)->ops->close(*file);
+        *file = NULL;
+    }
+}
+
+void tl_log_rest(tl_log *log) {
+    close_file(&log->file);
+    tl_mutex_lock(&log->work);
+    close_file(&log->spare); /* spare_ready stays: get_ready opens it again */
+    tl_mutex_unlock(&log->work);
+}
+
+/* Everything written through the closed descriptor was synced through it, so nothing is lost with
+ * it. */
+static talea_code wake(tl_log *log, talea_error *err) {
+    char path[TL_PATH_BYTES_MAX];
+    if (log->file) {
+        return TALEA_OK;
+    }
+    int rc = tl_segment_path(log->dir, log->segment, path);
+    if (rc == 0) {
+        rc = log->io->ops->open(log->io, path, TL_OPEN_WRITE, &log->file);
+    }
+    return rc == 0 ? TALEA_OK : tl_log_refuse(log, rc, log->segment, "cannot open it", err);
+}
+
 /* ---- The table of segments -------------------------------------------------------------------- */
 
 bool tl_log_reserve_info(tl_log *log) {
@@ -205,8 +244,11 @@ talea_code tl_log_append(tl_log *log, tl_group_writer *group, uint64_t first_seq
                               .prev_crc = log->prev_crc,
                               .first_seq = first_seq,
                               .at = at};
-    talea_code code = fits(log, len) ? append_here(log, group, &header, out_place, err)
-                                     : tl_log_rotate(log, group, &header, out_place, err);
+    talea_code code = wake(log, err);
+    if (code == TALEA_OK) {
+        code = fits(log, len) ? append_here(log, group, &header, out_place, err)
+                              : tl_log_rotate(log, group, &header, out_place, err);
+    }
     if (code == TALEA_OK) {
         log->prev_crc = header.crc;
         log->next_seq += events;
@@ -226,7 +268,10 @@ talea_code tl_log_write_proof(tl_log *log, talea_error *err) {
     uint64_t sync_us = 0;
     uint32_t offset = (uint32_t)tl_proof_offset(log->end); /* INV-D12 */
     size_t gap = offset - log->end;
-    talea_code code = tl_space_ensure(log, (uint64_t)offset + TL_GROUP_HEADER_BYTES, err);
+    talea_code code = wake(log, err);
+    if (code == TALEA_OK) {
+        code = tl_space_ensure(log, (uint64_t)offset + TL_GROUP_HEADER_BYTES, err);
+    }
     if (code != TALEA_OK) {
         return code;
     }
@@ -256,17 +301,11 @@ talea_code tl_log_prove(tl_log *log, talea_error *err) {
     return log->unproven ? tl_log_write_proof(log, err) : TALEA_OK;
 }
 
-static void close_file(tl_file *file) {
-    if (file) {
-        file->ops->close(file);
-    }
-}
-
 void tl_log_free(tl_log *log) {
     tl_follow_free(log->follow);
-    close_file(log->file);
-    close_file(log->spare);
-    close_file(log->old);
+    close_file(&log->file);
+    close_file(&log->spare);
+    close_file(&log->old);
     if (log->hasher) {
         tl_hasher_free(log->hasher);
     }

@@ -19,16 +19,17 @@ static int take_name(void *context, const char *name) {
     return FOUND_ONE;
 }
 
-/* A directory that an interrupted creation left. It is listed anew for each name, so that nothing
- * is removed under a listing. */
-static int remove_leftover(tl_io *io, const char *dir) {
+/* It is listed anew for each name, so that nothing is removed under a listing. A symbolic link is
+ * not followed, and nothing that we did not make is removed: the directory may come from anywhere.
+ */
+int tl_log_remove_unfinished(tl_io *io, const char *dir) {
     char name[TL_PATH_BYTES_MAX];
     char path[TL_PATH_BYTES_MAX];
     int rc = FOUND_ONE;
     while (rc == FOUND_ONE) {
         rc = io->ops->list(io, dir, take_name, name);
         if (rc == FOUND_ONE) {
-            int removed = tl_path_join(dir, name, path);
+            int removed = tl_segment_number(name) != 0 ? tl_path_join(dir, name, path) : ENOTEMPTY;
             removed = removed == 0 ? io->ops->unlink(io, path) : removed;
             rc = removed == 0 ? FOUND_ONE : removed;
         }
@@ -97,7 +98,7 @@ talea_code tl_log_create(const tl_log_config *config, const char *books_dir, tal
     char temp[TL_PATH_BYTES_MAX];
     int rc = temp_path(books_dir, config->dir, temp);
     if (rc == 0) {
-        rc = remove_leftover(io, temp);
+        rc = tl_log_remove_unfinished(io, temp);
     }
     if (rc == 0) {
         rc = io->ops->mkdir(io, temp);
@@ -117,6 +118,6 @@ talea_code tl_log_create(const tl_log_config *config, const char *books_dir, tal
     if (rc == 0) {
         return TALEA_OK;
     }
-    (void)remove_leftover(io, temp); /* else the next attempt does */
+    (void)tl_log_remove_unfinished(io, temp); /* else the next attempt does */
     return tl_segment_error(err, rc, config->name, 1, "cannot create it");
 }

@@ -51,6 +51,10 @@ typedef talea_code tl_log_event_fn(void *context, const tl_log_event *event, tal
  * the first stretch of space. EEXIST-like races do not happen: the ledger's lock is held. */
 talea_code tl_log_create(const tl_log_config *config, const char *books_dir, talea_error *err);
 
+/* Removes what an interrupted tl_log_create left in `temp_dir` (".new-..."): segments, then the
+ * directory. An errno: something else is in it. */
+int tl_log_remove_unfinished(tl_io *io, const char *temp_dir);
+
 /* Opens the log: syncs and re-reads the final segment, checks everything from segment 1 on, calls on_event for each event, classifies a defect,
  * cuts a torn tail (bytes saved aside first), rewrites and syncs the tail that no later group
  * proves, leaves a proof.
@@ -85,6 +89,15 @@ talea_code tl_log_prove(tl_log *log, talea_error *err);
 /* Background work: pre-writes the next stretch, makes the spare segment, seals the one before. Errors are kept and met by the next append. */
 void tl_log_prepare(tl_log *log);
 
+/* Did a write or sync fail (INV-D5)? An append that was refused while the log has not failed wrote
+ * nothing. Any thread. */
+bool tl_log_has_failed(const tl_log *log);
+/* Gives the descriptors back until the next append, so that a quiet book holds none. Writer's
+ * thread. */
+void tl_log_rest(tl_log *log);
+/* Waits for background work under way; of a failed log, none begins any more. Before its files are
+ * opened anew. */
+void tl_log_quiesce(tl_log *log);
 /* The owner gives up: the log counts as failed, and nothing is written any more, by close or background work either. Writer's thread. */
 void tl_log_abandon(tl_log *log);
 
@@ -109,6 +122,7 @@ typedef struct tl_log_reader tl_log_reader;
 
 tl_log_reader *tl_log_reader_new(tl_log *log); /* NULL: no memory. The log must outlive it. */
 void tl_log_reader_free(tl_log_reader *reader);
+void tl_log_reader_rest(tl_log_reader *reader); /* closes its descriptor until the next read */
 /* Bytes [offset, offset + len) of the segment; *out_data valid until the next call. A short file is
  * CORRUPT. To walk from a group's end to the next group's header use tl_group_header_find: a proof
  * may stand behind a gap. */

@@ -29,6 +29,10 @@ static void leave_segment(tl_log_reader *reader) {
     }
 }
 
+void tl_log_reader_rest(tl_log_reader *reader) {
+    leave_segment(reader);
+}
+
 void tl_log_reader_free(tl_log_reader *reader) {
     if (reader) {
         leave_segment(reader);

@@ -538,6 +538,7 @@ talea_code tl_log_open(const tl_log_config *config, tl_log_event_fn *on_event, v
         tl_log_free(r.log);
         return code;
     }
+    tl_log_rest(r.log); /* a book that is only read holds no descriptor */
     *out_log = r.log;
     return TALEA_OK;
 }

@@ -2,7 +2,7 @@
  * rotate.c: from one segment to the next.
  *
  * How: the spare was made in the background and its name is durable. The writer writes the seal to the old
- * segment without waiting for it, then link and first group to the spare in one write, and syncs
+ * segment without waiting for it, then link and first group to the spare, and syncs
  * that: one sync, as for any group. The old segment is synced and cut in the background,
  * afterwards. A crash in between leaves one of the states that FORMAT.md ("Which segment is final")
  * tells apart.
@@ -100,6 +100,16 @@ talea_code tl_seal_finish(tl_log *log, talea_error *err) {
 
 /* ---- Rotating --------------------------------------------------------------------------------- */
 
+/* It was closed while the book was quiet. */
+static talea_code reopen_spare(tl_log *log, talea_error *err) {
+    char path[TL_PATH_BYTES_MAX];
+    int rc = tl_segment_path(log->dir, log->segment + 1, path);
+    if (rc == 0) {
+        rc = log->io->ops->open(log->io, path, TL_OPEN_WRITE, &log->spare);
+    }
+    return rc == 0 ? TALEA_OK : tl_log_refuse(log, rc, log->segment + 1, "cannot open it", err);
+}
+
 /* Everything that may be refused (INV-D6): a finished predecessor (INV-D11), a spare, its space,
  * memory. */
 static talea_code get_ready(tl_log *log, tl_group_writer *group, talea_error *err) {
@@ -108,7 +118,8 @@ static talea_code get_ready(tl_log *log, tl_group_writer *group, talea_error *er
     uint32_t space_min = (uint32_t)tl_space_needed(end);
     talea_code code = tl_seal_finish(log, err);
     if (code == TALEA_OK && !log->spare) {
-        code = tl_spare_make(log, space_min, err);
+        code = atomic_load(&log->spare_ready) ? reopen_spare(log, err)
+                                              : tl_spare_make(log, space_min, err);
     }
     if (code == TALEA_OK && log->spare_space < space_min) {
         code = tl_space_extend(log, log->segment + 1, log->spare_space, space_min, err);
@@ -137,7 +148,9 @@ static talea_code write_seal(tl_log *log, tl_hash128 *out_hash, uint32_t *out_cr
     return rc == 0 ? TALEA_OK : tl_log_fail(log, rc, log->segment, "cannot write the seal", err);
 }
 
-/* Link and group as one write: the group is moved to make room, and moved back, for its owner reads it on. */
+/* Link and group, two writes and one sync. The group stays where it is: callers read it while it is
+ * being written (to verify keys), and nothing is promised before the sync, so the link needs no
+ * place in front of it. */
 static talea_code write_first(tl_log *log, tl_group_writer *group, tl_group_header *header,
                               tl_hash128 hash, uint64_t base, tl_log_place *out_place,
                               talea_error *err) {
@@ -155,8 +168,7 @@ static talea_code write_first(tl_log *log, tl_group_writer *group, tl_group_head
     header->durable_upto = TL_FIRST_GROUP; /* INV-D3: the link is not synced yet */
     header->space_end = log->spare_space;
     header->prev_crc = link.crc;
-    tl_group_header_encode(header, log->segment + 1, log->spare_salt, offset,
-                           data);
+    tl_group_header_encode(header, log->segment + 1, log->spare_salt, offset, data);
     int rc = log->spare->ops->pwrite(log->spare, first, sizeof first, TL_FIRST_GROUP);
     if (rc == 0) {
         rc = log->spare->ops->pwrite(log->spare, data, len, offset);

@@ -39,8 +39,8 @@ typedef struct tl_walk {
     char name_bytes[TL_NAME_BYTES_MAX];
     uint32_t segment;
     tl_segment_header header;
-    uint32_t end;   /* of the last valid group; 512 before the link */
-    uint32_t space; /* how long the valid groups say that the file was */
+    uint32_t end;         /* of the last valid group; 512 before the link */
+    uint32_t space;       /* how long the valid groups say that the file was */
     uint64_t proven_next; /* events before this seq are proven durable by a later group */
     bool has_events;
     bool sealed;

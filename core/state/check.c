@@ -193,3 +193,15 @@ talea_code tl_draft_check(const talea_draft *draft, talea_error *err) {
     }
     return code != TALEA_OK ? code : check_blob("metadata", draft->metadata, err);
 }
+
+talea_code tl_asset_exists(talea_text asset, talea_error *err) {
+    return tl_error(err, TALEA_ALREADY_EXISTS,
+                    "asset \"%.*s\" is registered with a different definition", (int)asset.len,
+                    asset.data);
+}
+
+talea_code tl_account_exists(talea_text account, talea_text book, talea_error *err) {
+    return tl_error(err, TALEA_ALREADY_EXISTS,
+                    "account \"%.*s\" is open in book \"%.*s\" with a different definition",
+                    (int)account.len, account.data, (int)book.len, book.data);
+}

@@ -112,8 +112,8 @@ static talea_code judge_sorted(uint64_t *keys, tl_account *const *accounts,
 
 talea_code tl_postings_count_check(size_t leg_count, talea_error *err) {
     if (leg_count < 2) {
-        return tl_error(err, TALEA_INVALID_DRAFT, "a draft needs at least two postings, not %zu",
-                        leg_count);
+        return tl_error(err, leg_count == 0 ? TALEA_INVALID_DRAFT : TALEA_UNBALANCED,
+                        "a draft needs at least two postings, not %zu", leg_count);
     }
     if (leg_count > TL_LEGS_MAX) {
         return tl_error(err, TALEA_TOO_LARGE, "a draft has at most %d postings, not %zu",

@@ -123,6 +123,9 @@ talea_code tl_account_check(const talea_account_def *def, talea_error *err);
 /* Key, legs, amounts, sizes, occurred_at; not whether accounts exist, not balance. INVALID_DRAFT,
  * INVALID_AMOUNT, TOO_LARGE. */
 talea_code tl_draft_check(const talea_draft *draft, talea_error *err);
+/* ALREADY_EXISTS, for a name that is there with another definition. */
+talea_code tl_asset_exists(talea_text asset, talea_error *err);
+talea_code tl_account_exists(talea_text account, talea_text book, talea_error *err);
 bool tl_asset_same(const talea_asset_def *a, const talea_asset_def *b);
 bool tl_account_same(const talea_account_def *a, const talea_account_def *b);
 

@@ -10,6 +10,7 @@
 #define TEST_EXT_HOST_H
 
 #include <assert.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -27,13 +29,17 @@ enum { HOST_PATH_BYTES = 512, HOST_TEXT_BYTES = 4096 };
 
 static char host_dir[HOST_PATH_BYTES];
 
+static inline int host_remove_entry(const char *path, const struct stat *st, int type,
+                                    struct FTW *where) {
+    (void)st;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
 static inline void host_remove(void) {
-    char command[HOST_PATH_BYTES + 16];
     if (host_dir[0] != '\0') {
-        (void)snprintf(command, sizeof command, "rm -rf '%s'", host_dir);
-        if (system(command) != 0) {
-            (void)fprintf(stderr, "could not remove %s\n", host_dir);
-        }
+        (void)nftw(host_dir, host_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
         host_dir[0] = '\0';
     }
 }

@@ -15,7 +15,7 @@ static atomic_int calls;
 static atomic_bool stalled;
 static atomic_int fail_errno;
 
-int fdatasync(int fd) {
+static int our_fdatasync(int fd) {
     atomic_fetch_add(&calls, 1);
     while (stalled) {
         (void)usleep(1000);
@@ -26,6 +26,8 @@ int fdatasync(int fd) {
     }
     return (int)syscall(SYS_fdatasync, fd);
 }
+
+int fdatasync(int) __attribute__((alias("our_fdatasync")));
 
 static sqlite3 *open_watched(const char *options) {
     sqlite3 *db = host_open(host_path("shop.db"));

@@ -194,6 +194,15 @@ static void one_instant_of_books(void **state) {
     ask(questions, sizeof questions / sizeof *questions);
 }
 
+/* verify reads the files while they are written: what is half there is no damage. */
+static void verified_under_load(void **state) {
+    static const char *const questions[] = {
+        "SELECT count(*) FROM verify WHERE problem IS NOT NULL",
+        "SELECT checked < 2 FROM verify WHERE book = 'main'",
+    };
+    ask(questions, sizeof questions / sizeof *questions);
+}
+
 static void *subscribe(void *arg) {
     sqlite3_int64 *out_seen = arg;
     sqlite3 *db = host_open(host_path("shop.db"));
@@ -322,6 +331,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(same_keys, host_setup, host_teardown),
         cmocka_unit_test_setup_teardown(one_instant, host_setup, host_teardown),
         cmocka_unit_test_setup_teardown(one_instant_of_books, host_setup, host_teardown),
+        cmocka_unit_test_setup_teardown(verified_under_load, host_setup, host_teardown),
         cmocka_unit_test_setup_teardown(subscription, host_setup, host_teardown),
         cmocka_unit_test_setup_teardown(refused_neighbours, host_setup, host_teardown),
         cmocka_unit_test_setup_teardown(one_connection_many_threads, host_setup, host_teardown),

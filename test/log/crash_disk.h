@@ -6,10 +6,11 @@
  * Owns:       the record; the io below belongs to the caller. The disks it builds belong to the caller.
  * Threads:    one.
  *
- * Fault model: a synced write stays. Of a write that was not synced each 512-byte sector is kept or lost by itself, an earlier
- *             version or a later one; a truncation or an extension that was not synced happens or
- * not. Names (files created, renamed, removed) become durable with sync_dir of their directory;
- * those that are not keep their order: some first ones of them happened.
+ * Fault model: a synced write stays. Of what was not synced each 512-byte sector shows a version of its own: as it was, or after
+ *             the first, the second ... write that touched it. A truncation or an extension that
+ * was not synced happens or not. Names (files created, renamed, removed) become durable with
+ * sync_dir of their directory; those that are not keep their order: some first ones of them
+ * happened.
  */
 #ifndef TEST_LOG_CRASH_DISK_H
 #define TEST_LOG_CRASH_DISK_H
@@ -22,7 +23,13 @@
 
 #include "base/io.h"
 
-enum { DISK_SECTOR = 512, DISK_FILES_MAX = 256, DISK_NAMES_MAX = 128, DISK_IS_DIR = -1 };
+enum {
+    DISK_SECTOR = 512,
+    DISK_SECTORS_MAX = 4096,
+    DISK_FILES_MAX = 256,
+    DISK_NAMES_MAX = 128,
+    DISK_IS_DIR = -1
+};
 
 typedef enum disk_kind {
     DISK_WRITE,
@@ -361,6 +368,8 @@ typedef struct disk_build {
     disk_policy policy;
     uint8_t *data[DISK_FILES_MAX];
     size_t len[DISK_FILES_MAX];
+    uint8_t *frozen[DISK_FILES_MAX]; /* by sector: a write to it was lost, and so are all later ones
+                                      */
     disk_name names[DISK_NAMES_MAX];
     size_t name_count;
 } disk_build;
@@ -392,13 +401,16 @@ static inline void disk_apply_data(disk_build *b, const disk_op *op, bool synced
         return;
     }
     size_t end = (size_t)op->offset + op->len;
+    assert(end <= (size_t)DISK_SECTORS_MAX * DISK_SECTOR);
     if (end > b->len[op->file] && (synced || disk_keeps(b))) {
         disk_resize(b, op->file, end); /* the size came, the sectors perhaps not */
     }
     for (size_t at = (size_t)op->offset; at < end;) {
         size_t to = (at / DISK_SECTOR + 1) * DISK_SECTOR;
         to = to < end ? to : end;
-        if (synced || disk_keeps(b)) {
+        uint8_t *frozen = &b->frozen[op->file][at / DISK_SECTOR];
+        *frozen = *frozen || (!synced && !disk_keeps(b));
+        if (!*frozen) {
             if (to > b->len[op->file]) {
                 disk_resize(b, op->file, to);
             }
@@ -438,6 +450,8 @@ static inline tl_io *disk_crash(const crash_disk *d, size_t k, disk_policy polic
     memcpy(b.names, d->first_names, sizeof b.names);
     for (int i = 0; i < d->file_count; i++) {
         disk_resize(&b, i, d->first_len[i]);
+        b.frozen[i] = calloc(1, DISK_SECTORS_MAX);
+        assert(b.frozen[i]);
         if (d->first_data[i]) {
             memcpy(b.data[i], d->first_data[i], d->first_len[i]);
         }
@@ -479,6 +493,7 @@ static inline tl_io *disk_crash(const crash_disk *d, size_t k, disk_policy polic
     }
     for (int i = 0; i < d->file_count; i++) {
         free(b.data[i]);
+        free(b.frozen[i]);
     }
     return io;
 }

@@ -205,7 +205,7 @@ static void draft_legs(void **state) {
     talea_leg legs[2];
     talea_draft draft = good_draft(legs);
     draft.leg_count = 1;
-    ASSERT_REFUSED(tl_draft_check(&draft, &err), TALEA_INVALID_DRAFT, "two postings");
+    ASSERT_REFUSED(tl_draft_check(&draft, &err), TALEA_UNBALANCED, "two postings");
     draft.leg_count = 0;
     ASSERT_REFUSED(tl_draft_check(&draft, &err), TALEA_INVALID_DRAFT, "two postings");
     draft = good_draft(legs);

@@ -109,7 +109,7 @@ static void words(void **state) {
     assert_int_equal(tl_postings_check(same, legs, 2, &err), TALEA_INVALID_AMOUNT);
     legs[1].amount = -100;
     assert_int_equal(tl_postings_check(same, legs, 2, &err), TALEA_INVALID_AMOUNT);
-    assert_int_equal(tl_postings_check(same, legs, 1, &err), TALEA_INVALID_DRAFT);
+    assert_int_equal(tl_postings_check(same, legs, 1, &err), TALEA_UNBALANCED);
     assert_int_equal(tl_postings_check(same, legs, 0, &err), TALEA_INVALID_DRAFT);
     assert_int_equal(tl_postings_check(same, legs, 65536, &err), TALEA_TOO_LARGE);
     free(accounts);
