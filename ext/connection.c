@@ -18,6 +18,7 @@
 #include "error.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* ---- The connection -------------------------------------------------------------------------- */
 
@@ -95,6 +96,7 @@ int tlx_table_disconnect(sqlite3_vtab *vtab) {
         return SQLITE_LOCKED;
     }
     tlx_binding_count_table(table->binding, -1);
+    free(table->spare_cursor);
     sqlite3_free(table);
     connection->tables--;
     assert(connection->tables >= 0);

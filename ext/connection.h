@@ -38,7 +38,8 @@ typedef struct tlx_table {
     sqlite3_vtab base;
     tlx_binding *binding;
     tlx_table_id id;
-    bool writing; /* takes part in the SQL transaction that is open (transaction.c) */
+    void *spare_cursor; /* memory of the last cursor that was closed, for the next (scan.c) */
+    bool writing;       /* takes part in the SQL transaction that is open (transaction.c) */
 } tlx_table;
 
 /* The connection lives as long as anything that refers to it: each module, function and table holds

@@ -32,8 +32,8 @@ static talea_code text_argument(sqlite3_value *value, const char *name, talea_te
 
 static talea_code number_argument(sqlite3_value *value, const char *name, int64_t *out_number,
                                   talea_error *err) {
-    if (sqlite3_value_type(value) != SQLITE_INTEGER || sqlite3_value_int64(value) < 0) {
-        return tlx_error_set(err, TALEA_BAD_OPTION, "%s: must be an INTEGER from 0", name);
+    if (sqlite3_value_type(value) != SQLITE_INTEGER) {
+        return tlx_error_set(err, TALEA_BAD_OPTION, "%s: must be an INTEGER", name);
     }
     *out_number = sqlite3_value_int64(value);
     return TALEA_OK;
@@ -210,8 +210,12 @@ static int64_t left(int64_t began_ms, int64_t timeout_ms) {
 }
 
 /* A ledger that does not exist yet is an empty one; it may be created while we wait. */
-static talea_code wait_for(tlx_binding *binding, talea_text book, uint64_t after_seq,
+static talea_code wait_for(tlx_binding *binding, talea_text book, int64_t after_seq,
                            int64_t timeout_ms, uint64_t *out_watermark, talea_error *err) {
+    if (after_seq < 0) { /* past already, even if there is no such book */
+        after_seq = 0;
+        timeout_ms = 0;
+    }
     int64_t began_ms = now_ms();
     for (;;) {
         tlx_ledger *ledger = NULL;
@@ -221,7 +225,8 @@ static talea_code wait_for(tlx_binding *binding, talea_text book, uint64_t after
         }
         int64_t left_ms = left(began_ms, timeout_ms);
         if (ledger) {
-            return talea_wait(ledger->handle, book, after_seq, left_ms, out_watermark, err);
+            return talea_wait(ledger->handle, book, (uint64_t)after_seq, left_ms, out_watermark,
+                              err);
         }
         if (left_ms == 0) {
             *out_watermark = 0;
@@ -254,7 +259,7 @@ static void wait_function(sqlite3_context *context, int argc, sqlite3_value **ar
         code = known_binding(connection, schema, &binding, &err);
     }
     if (code == TALEA_OK) {
-        code = wait_for(binding, book, (uint64_t)after_seq, timeout_ms, &watermark, &err);
+        code = wait_for(binding, book, after_seq, timeout_ms, &watermark, &err);
     }
     if (code == TALEA_OK) {
         sqlite3_result_int64(context, (sqlite3_int64)watermark);

@@ -174,3 +174,9 @@ int tlx_functions_register_pure(sqlite3 *db) {
     }
     return rc;
 }
+
+void tlx_functions_unregister_pure(sqlite3 *db) {
+    sqlite3_create_function_v2(db, "talea_sum", 1, SQLITE_UTF8, NULL, NULL, NULL, NULL, NULL);
+    sqlite3_create_function_v2(db, "talea_decimal", 2, SQLITE_UTF8, NULL, NULL, NULL, NULL, NULL);
+    sqlite3_create_function_v2(db, "talea_minor", 2, SQLITE_UTF8, NULL, NULL, NULL, NULL, NULL);
+}

@@ -12,5 +12,7 @@
 #include "sqlite_api.h"
 
 int tlx_functions_register_pure(sqlite3 *db);
+/* Takes them off the connection again, when loading fails half-way. */
+void tlx_functions_unregister_pure(sqlite3 *db);
 
 #endif

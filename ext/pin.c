@@ -30,6 +30,7 @@
 #include "error.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 enum { TLX_RUNNING_MAX = 16 };
 
@@ -96,13 +97,13 @@ static bool is_subset(const execution_set *part, const execution_set *whole) {
 
 static talea_code pin_new(tlx_binding *binding, tlx_ledger *ledger, const execution_set *running,
                           tlx_pin **out_pin, talea_error *err) {
-    tlx_pin *pin = sqlite3_malloc(sizeof *pin);
+    tlx_pin *pin = malloc(sizeof *pin); /* sqlite3_malloc locks to count */
     if (!pin) {
         return tlx_error_nomem(err);
     }
     talea_code code = talea_view_open(ledger->handle, &pin->view, err);
     if (code != TALEA_OK) {
-        sqlite3_free(pin);
+        free(pin);
         return code;
     }
     pin->refs = 1;
@@ -152,7 +153,7 @@ void tlx_pin_release(tlx_pin *pin) {
     *link = pin->next;
     talea_view_close(pin->view);
     tlx_ledger_unref(pin->ledger);
-    sqlite3_free(pin);
+    free(pin);
 }
 
 talea_view *tlx_pin_view(tlx_pin *pin) {

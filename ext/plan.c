@@ -10,12 +10,19 @@
  * An IN is taken whole, since where SQLite goes through it value by value, what it checks again is
  * an `=` with other affinities than the IN's: rows that a wide filter let through could stay.
  *
+ * A hidden argument has the value that it was given, NULL when it was given none: there a
+ * comparison is false, and rows would be missing without a word. So `as_of < X` is refused, and a
+ * plan that does not pass an argument which the query uses is dear: SQLite then takes the terms of
+ * an OR one by one, if each can pass it.
+ *
  * Order is claimed only where it is a strict sort, which satisfies each mode of
  * sqlite3_vtab_distinct, so that one is never asked. LIMIT is never taken as an argument: it would
  * count rows before SQLite's recheck, and a scan that is lazy gains nothing from it. It only lowers
  * the estimate.
  */
 #include "plan.h"
+
+#include "error.h"
 
 #include <assert.h>
 #include <string.h>
@@ -30,6 +37,7 @@ typedef struct plan {
     bool by_book;              /* the order that was asked for needs it */
     bool by_seq;
     bool limited;
+    const tlx_plan_column *misused; /* a hidden argument that is compared in another way */
 } plan;
 
 static const tlx_plan_column *column_of(const tlx_plan_spec *spec, int column) {
@@ -44,6 +52,10 @@ static const tlx_plan_column *column_of(const tlx_plan_spec *spec, int column) {
 static tlx_role role_of(const tlx_plan_spec *spec, int column) {
     const tlx_plan_column *found = column_of(spec, column);
     return found != NULL ? found->role : TLX_ROLE_NONE;
+}
+
+static bool uses(const sqlite3_index_info *info, const tlx_plan_column *column) {
+    return (info->colUsed >> column->column & 1) != 0;
 }
 
 static bool role_is_hidden(tlx_role role) {
@@ -111,6 +123,13 @@ unsigned tlx_plan_list_flag(int arg) {
     return flags[arg];
 }
 
+static bool is_misuse(tlx_role role, int operator) {
+    return role_is_hidden(role) && operator!= SQLITE_INDEX_CONSTRAINT_EQ && operator!=
+           SQLITE_INDEX_CONSTRAINT_IS &&
+           operator!= SQLITE_INDEX_CONSTRAINT_ISNULL &&
+           operator!= SQLITE_INDEX_CONSTRAINT_ISNOTNULL;
+}
+
 /* Picks one constraint for each argument; a second one for the same stays with SQLite. */
 static int pick_constraints(plan *p) {
     for (int i = 0; i < TLX_ARG_COUNT; i++) {
@@ -118,11 +137,15 @@ static int pick_constraints(plan *p) {
     }
     for (int i = 0; i < p->info->nConstraint; i++) {
         const struct sqlite3_index_constraint *c = &p->info->aConstraint[i];
-        if (c->op == SQLITE_INDEX_CONSTRAINT_LIMIT) { /* its iColumn means nothing */
-            p->limited = c->usable != 0;
+        if (c->op == SQLITE_INDEX_CONSTRAINT_LIMIT || c->op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
+            /* its iColumn means nothing */
+            p->limited = p->limited || (c->op == SQLITE_INDEX_CONSTRAINT_LIMIT && c->usable);
             continue;
         }
         tlx_role role = role_of(p->spec, c->iColumn);
+        if (is_misuse(role, c->op)) {
+            p->misused = column_of(p->spec, c->iColumn);
+        }
         int arg = arg_of(role, c->op);
         if (arg < 0) {
             continue;
@@ -264,6 +287,19 @@ static bool fixes(const plan *p, unsigned key) {
     return true;
 }
 
+/* How much dearer the instant makes each row. */
+static double cost_of_instant(const plan *p) {
+    if ((p->flags & (TLX_ARG_BIT(TLX_ARG_AS_OF) | TLX_ARG_BIT(TLX_ARG_AS_OF_SEQ))) != 0) {
+        return 4;
+    }
+    bool used = false;
+    for (size_t i = 0; i < p->spec->column_count; i++) {
+        const tlx_plan_column *column = &p->spec->columns[i];
+        used = used || (role_is_hidden(column->role) && uses(p->info, column));
+    }
+    return used ? 1e6 : 1;
+}
+
 static void estimate(plan *p) {
     double rows = p->spec->rows;
     double visited = rows; /* the rest is passed over by comparing */
@@ -291,9 +327,8 @@ static void estimate(plan *p) {
         rows = limit_of(p, rows);
     }
     double books = (p->flags & TLX_ARG_BIT(TLX_ARG_BOOK)) != 0 ? 1 : 10;
-    bool past = (p->flags & (TLX_ARG_BIT(TLX_ARG_AS_OF) | TLX_ARG_BIT(TLX_ARG_AS_OF_SEQ))) != 0;
     p->info->estimatedRows = (sqlite3_int64)rows;
-    p->info->estimatedCost = books + visited * p->spec->row_cost * (past ? 4 : 1);
+    p->info->estimatedCost = books + visited * p->spec->row_cost * cost_of_instant(p);
 }
 
 /* ---- The plan string ------------------------------------------------------------------------- */
@@ -360,15 +395,25 @@ static int describe(plan *p) {
     return p->info->idxStr != NULL ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-int tlx_plan(const tlx_plan_spec *spec, sqlite3_index_info *info) {
+static int refuse_misuse(sqlite3_vtab *table, const tlx_plan_column *column) {
+    talea_error err;
+    tlx_error_set(&err, TALEA_BAD_OPTION,
+                  "%s is an argument: it takes = or IS, and no other comparison", column->name);
+    return tlx_fail(table, &err);
+}
+
+int tlx_plan(sqlite3_vtab *table, const tlx_plan_spec *spec, sqlite3_index_info *info) {
     plan p = {.spec = spec, .info = info};
     int rc = pick_constraints(&p);
     if (rc != SQLITE_OK) {
         return rc;
     }
+    if (p.misused && p.picked[arg_of(p.misused->role, SQLITE_INDEX_CONSTRAINT_EQ)] < 0) {
+        return refuse_misuse(table, p.misused);
+    }
     for (size_t i = 0; i < spec->column_count; i++) {
         const tlx_plan_column *column = &spec->columns[i];
-        if (column->role == TLX_ROLE_BALANCE && (info->colUsed >> column->column & 1) != 0) {
+        if (column->role == TLX_ROLE_BALANCE && uses(info, column)) {
             p.flags |= TLX_PLAN_BALANCE;
         }
     }

@@ -7,7 +7,7 @@
  * Owns:       nothing.
  * Threads:    pure; called from the connection's own thread.
  * Errors:     SQLITE_CONSTRAINT when a hidden argument cannot be used in the order of joins tried;
- *             SQLITE_NOMEM.
+ *             bad_option when it is compared with anything but `=` or IS; SQLITE_NOMEM.
  *
  * The encoding (docs/SQL.md mirrors it; change both).
  *
@@ -119,6 +119,6 @@ typedef struct tlx_plan_spec {
 unsigned tlx_plan_list_flag(int arg);
 
 /* The body of every xBestIndex. */
-int tlx_plan(const tlx_plan_spec *spec, sqlite3_index_info *info);
+int tlx_plan(sqlite3_vtab *table, const tlx_plan_spec *spec, sqlite3_index_info *info);
 
 #endif

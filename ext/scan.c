@@ -6,17 +6,22 @@
 #include "error.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Cursors --------------------------------------------------------------------------------- */
 
-int tlx_cursor_open(sqlite3_vtab *table, size_t bytes, sqlite3_vtab_cursor **out_cursor) {
-    tlx_cursor *cursor = calloc(1, bytes);
+int tlx_cursor_open(sqlite3_vtab *vtab, size_t bytes, sqlite3_vtab_cursor **out_cursor) {
+    tlx_table *table = (tlx_table *)vtab;
+    tlx_cursor *cursor = table->spare_cursor != NULL ? table->spare_cursor : malloc(bytes);
     if (cursor == NULL) {
         return SQLITE_NOMEM;
     }
-    cursor->table = (tlx_table *)table;
+    table->spare_cursor = NULL;
+    memset((char *)cursor + sizeof *cursor, 0, bytes - sizeof *cursor);
+    cursor->table = table;
+    cursor->eof = false;
     tlx_filter_init(&cursor->filter);
-    int rc = tlx_pin_acquire(cursor->table, &cursor->pin);
+    int rc = tlx_pin_acquire(table, &cursor->pin);
     if (rc != SQLITE_OK) {
         free(cursor);
         return rc;
@@ -29,7 +34,8 @@ int tlx_cursor_close(sqlite3_vtab_cursor *base) {
     tlx_cursor *cursor = (tlx_cursor *)base;
     tlx_filter_clear(&cursor->filter);
     tlx_pin_release(cursor->pin);
-    free(cursor);
+    free(cursor->table->spare_cursor);
+    cursor->table->spare_cursor = cursor;
     return SQLITE_OK;
 }
 

@@ -22,8 +22,7 @@ static const tlx_plan_spec plan_spec = {
 };
 
 static int best_index(sqlite3_vtab *table, sqlite3_index_info *info) {
-    (void)table;
-    return tlx_plan(&plan_spec, info);
+    return tlx_plan(table, &plan_spec, info);
 }
 
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int number) {

@@ -51,8 +51,7 @@ typedef struct trial_cursor {
 } trial_cursor;
 
 static int best_index(sqlite3_vtab *table, sqlite3_index_info *info) {
-    (void)table;
-    return tlx_plan(&plan_spec, info);
+    return tlx_plan(table, &plan_spec, info);
 }
 
 static int open_cursor(sqlite3_vtab *table, sqlite3_vtab_cursor **out_cursor) {

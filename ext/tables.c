@@ -73,15 +73,27 @@ int tlx_table_attach(sqlite3 *db, void *aux, int argc, const char *const *argv,
     return connect_by_name(db, aux, argc, argv, out_table, out_message);
 }
 
-int tlx_modules_register(sqlite3 *db, tlx_connection *connection) {
-    for (int id = 0; id < TLX_TABLE_COUNT; id++) {
-        char name[MODULE_NAME_BYTES];
-        sqlite3_snprintf(sizeof name, name, "%s%s", prefix, tlx_table_names[id]);
-        tlx_connection_ref(connection);
-        int rc = sqlite3_create_module_v2(db, name, modules[id], connection, tlx_connection_unref);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
+/* Without a connection the module goes. */
+static int set_module(sqlite3 *db, int id, tlx_connection *connection) {
+    char name[MODULE_NAME_BYTES];
+    sqlite3_snprintf(sizeof name, name, "%s%s", prefix, tlx_table_names[id]);
+    if (!connection) {
+        return sqlite3_create_module_v2(db, name, NULL, NULL, NULL);
     }
-    return SQLITE_OK;
+    tlx_connection_ref(connection);
+    return sqlite3_create_module_v2(db, name, modules[id], connection, tlx_connection_unref);
+}
+
+int tlx_modules_register(sqlite3 *db, tlx_connection *connection) {
+    int rc = SQLITE_OK;
+    for (int id = 0; id < TLX_TABLE_COUNT && rc == SQLITE_OK; id++) {
+        rc = set_module(db, id, connection);
+    }
+    return rc;
+}
+
+void tlx_modules_unregister(sqlite3 *db) {
+    for (int id = 0; id < TLX_TABLE_COUNT; id++) {
+        (void)set_module(db, id, NULL);
+    }
 }

@@ -17,6 +17,7 @@ extern const char *const tlx_table_names[TLX_TABLE_COUNT];
 
 /* Registers the modules; each holds a reference to `connection`, its aux. */
 int tlx_modules_register(sqlite3 *db, tlx_connection *connection);
+void tlx_modules_unregister(sqlite3 *db);
 
 /* xCreate and xConnect of every module: two functions, because SQLite makes a table of a module
  * whose two are one eponymous, and those live in main (where writers exclude each other). */

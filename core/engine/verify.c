@@ -30,7 +30,7 @@ static void report(verifier *v, const char *problem, const char *detail) {
 
 static void on_problem(void *context, uint32_t segment, uint64_t offset, const char *words) {
     char detail[TALEA_MESSAGE_BYTES];
-    (void)snprintf(detail, sizeof detail, "segment %u, offset %llu: %s", segment,
+    (void)snprintf(detail, sizeof detail, "segment %u, offset %llu: %.300s", segment,
                    (unsigned long long)offset, words);
     report(context, "corrupt", detail);
 }
@@ -46,7 +46,7 @@ static bool on_log_progress(void *context) {
 static void event_problem(verifier *v, const tl_log_event *event, const char *problem,
                           const char *words) {
     char detail[TALEA_MESSAGE_BYTES];
-    (void)snprintf(detail, sizeof detail, "segment %u, offset %u: event %llu: %s", event->segment,
+    (void)snprintf(detail, sizeof detail, "segment %u, offset %u: event %llu: %.300s", event->segment,
                    event->offset, (unsigned long long)event->seq, words);
     report(v, problem, detail);
 }

@@ -59,6 +59,9 @@ static tl_walk_result check_header(tl_walk *walk, const uint8_t *data, size_t le
     if (!tl_segment_header_decode(data, &h)) {
         return corrupt(walk, 0, "the segment header is damaged");
     }
+    if (h.space < tl_space_needed(TL_FIRST_GROUP + TL_LINK_GROUP_BYTES)) {
+        return corrupt(walk, 0, "the header names %u bytes of space, too few for a link", h.space);
+    }
     if (h.segment != walk->segment) {
         return corrupt(walk, 0, "this is segment %u of book \"%.*s\"", h.segment, (int)h.name_len,
                        h.name);

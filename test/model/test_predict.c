@@ -115,7 +115,9 @@ static void random_key(run *r, const model_book *book, model_draft *draft) {
         if (old->kind == MODEL_POSTED) {
             model_draft made = *draft;
             *draft = old->draft;
-            if (chance(&r->seed, 40)) {
+            if (chance(&r->seed, 15)) {
+                keep(draft->metadata, sizeof draft->metadata, "{\"n\":3}");
+            } else if (chance(&r->seed, 40)) {
                 *draft = made;
                 keep(draft->key, sizeof draft->key, old->draft.key);
             }
