@@ -90,7 +90,8 @@ bool tlx_account_scan_next_account(tlx_account_scan *scan) {
     return false;
 }
 
-talea_code tlx_account_scan_next(tlx_account_scan *scan, talea_error *err) {
+/* Goes to the next account of any book; books.book is NULL at the end. */
+static talea_code next_account(tlx_account_scan *scan, talea_error *err) {
     while (scan->books.book == NULL || !tlx_account_scan_next_account(scan)) {
         talea_code code = tlx_account_scan_next_book(scan, err);
         if (code != TALEA_OK || scan->books.book == NULL) {
@@ -114,7 +115,7 @@ int tlx_account_cursor_close(sqlite3_vtab_cursor *base) {
 int tlx_account_cursor_next(sqlite3_vtab_cursor *base) {
     tlx_account_cursor *cursor = (tlx_account_cursor *)base;
     talea_error err;
-    talea_code code = tlx_account_scan_next(&cursor->scan, &err);
+    talea_code code = next_account(&cursor->scan, &err);
     cursor->base.eof = cursor->scan.books.book == NULL;
     return tlx_cursor_result(&cursor->base, code, &err);
 }

@@ -25,9 +25,8 @@ typedef struct tlx_account_scan {
 
 talea_code tlx_account_scan_start(tlx_account_scan *scan, talea_view *view,
                                   const tlx_filter *filter, talea_error *err);
-/* Goes to the next account that was open at the instant; books.book is NULL at the end. */
-talea_code tlx_account_scan_next(tlx_account_scan *scan, talea_error *err);
-/* The same in two steps: to the next book, then to the next account in it, false at its end. */
+/* To the next book (books.book is NULL at the end), then to the next account in it that was open at
+ * the instant; false at its end. */
 talea_code tlx_account_scan_next_book(tlx_account_scan *scan, talea_error *err);
 bool tlx_account_scan_next_account(tlx_account_scan *scan);
 void tlx_account_scan_close(tlx_account_scan *scan);

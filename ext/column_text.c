@@ -4,6 +4,8 @@
  */
 #include "column_text.h"
 
+#include "error.h"
+
 enum { MICROS_PER_SECOND = 1000000, FRACTION_AT = 20, FRACTION_DIGITS = 6 };
 
 static bool same_second(int64_t a, int64_t b) {
@@ -41,7 +43,7 @@ void tlx_result_event_kind(sqlite3_context *context, talea_event_kind kind) {
 }
 
 void tlx_result_error_text(sqlite3_context *context, talea_code code, const char *words) {
-    char *text = sqlite3_mprintf("talea: %s: %s", talea_code_name(code), words);
+    char *text = tlx_error_words(code, words);
     if (text == NULL) {
         sqlite3_result_error_nomem(context);
     } else {

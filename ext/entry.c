@@ -4,7 +4,7 @@
  * How: whatever can fail in practice (attaching, creating) comes before the functions, because
  * SQLite refuses to take functions back while a statement is running, as it is in SELECT
  * load_extension(...). After a failed load SQLite unmaps the file, so nothing that points into it
- * may stay behind. Functions that stay all the same are replaced by the next load.
+ * may stay behind. Functions or a schema that stay all the same are replaced by the next load.
  *
  * A connection that has our modules has been here before, perhaps by way of the other entry point;
  * then only what is missing of the schema is put back. Modules tell that best: they are listed in a
@@ -132,7 +132,7 @@ static int load(sqlite3 *db, char **out_message) {
     if (loaded) {
         return tlx_schema_ensure(db, "talea", out_message);
     }
-    if (tlx_schema_exists(db, "talea")) {
+    if (!tlx_schema_clear(db, "talea")) {
         *out_message = tlx_error_format(
             TALEA_BAD_OPTION, "the connection has a schema talea already, which is not ours");
         return SQLITE_ERROR;

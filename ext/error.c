@@ -81,7 +81,7 @@ char *tlx_error_format(talea_code code, const char *format, ...) {
     va_start(args, format);
     fill(&err, code, format, args);
     va_end(args);
-    return tlx_error_words(&err);
+    return tlx_error_words(code, err.message);
 }
 
 talea_code tlx_error_nomem(talea_error *err) {
@@ -92,20 +92,20 @@ int tlx_shown(talea_text text) {
     return (int)(text.len <= TLX_SHOWN_BYTES_MAX ? text.len : cut(text.data, TLX_SHOWN_BYTES_MAX));
 }
 
-char *tlx_error_words(const talea_error *err) {
-    return sqlite3_mprintf("talea: %s: %s", talea_code_name(err->code), err->message);
+char *tlx_error_words(talea_code code, const char *words) {
+    return sqlite3_mprintf("talea: %s: %s", talea_code_name(code), words);
 }
 
 int tlx_fail(sqlite3_vtab *table, const talea_error *err) {
     assert(err->code != TALEA_OK);
     sqlite3_free(table->zErrMsg);
-    table->zErrMsg = tlx_error_words(err);
+    table->zErrMsg = tlx_error_words(err->code, err->message);
     return tlx_error_result(err->code);
 }
 
 void tlx_fail_function(sqlite3_context *context, const talea_error *err) {
     assert(err->code != TALEA_OK);
-    char *words = tlx_error_words(err);
+    char *words = tlx_error_words(err->code, err->message);
     if (!words || err->code == TALEA_NOMEM) {
         sqlite3_result_error_nomem(context);
     } else {

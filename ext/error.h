@@ -18,7 +18,7 @@ talea_code tlx_error_set(talea_error *err, talea_code code, const char *format, 
     __attribute__((format(printf, 3, 4)));
 talea_code tlx_error_nomem(talea_error *err);
 /* "talea: CODE: words", to be freed with sqlite3_free; NULL when out of memory. */
-char *tlx_error_words(const talea_error *err);
+char *tlx_error_words(talea_code code, const char *words);
 char *tlx_error_format(talea_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Sets the vtab's message (freeing the old one) and returns the SQLite result. */

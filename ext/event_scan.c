@@ -65,12 +65,6 @@ static talea_code open_events(tlx_event_scan *scan, talea_error *err) {
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
-static int compare_seqs(const void *a, const void *b) {
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
 static void add_seq(tlx_event_scan *scan, uint64_t seq) {
     if (seq >= scan->low && seq <= scan->high) {
         scan->seqs[scan->seq_high++] = seq;
@@ -88,7 +82,7 @@ static talea_code find_keys(tlx_event_scan *scan, tlx_arg arg, const tlx_name_fi
         }
         add_seq(scan, seq);
     }
-    qsort(scan->seqs, scan->seq_high, sizeof *scan->seqs, compare_seqs);
+    qsort(scan->seqs, scan->seq_high, sizeof *scan->seqs, tlx_seq_compare);
     return TALEA_OK;
 }
 

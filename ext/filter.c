@@ -153,7 +153,7 @@ static bool add_seq(void *context, sqlite3_value *value) {
     return true;
 }
 
-static int compare_seqs(const void *a, const void *b) {
+int tlx_seq_compare(const void *a, const void *b) {
     uint64_t left = *(const uint64_t *)a;
     uint64_t right = *(const uint64_t *)b;
     return (left > right) - (left < right);
@@ -169,7 +169,7 @@ static bool list_seqs(tlx_filter *filter, sqlite3_value *value) {
         filter->nothing = true;
         return true;
     }
-    qsort(list.seqs, list.count, sizeof *list.seqs, compare_seqs);
+    qsort(list.seqs, list.count, sizeof *list.seqs, tlx_seq_compare);
     size_t kept = 1;
     for (size_t i = 1; i < list.count; i++) {
         if (list.seqs[i] != list.seqs[kept - 1]) {

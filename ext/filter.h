@@ -58,6 +58,8 @@ talea_code tlx_filter_key_seq(talea_book_view *book, tlx_arg arg, talea_text tex
 talea_code tlx_filter_window(const tlx_filter *filter, talea_book_view *book, uint64_t *out_low,
                              uint64_t *out_high, talea_error *err);
 
+int tlx_seq_compare(const void *a, const void *b); /* of two uint64_t, for qsort */
+
 /* The seq at which `book` is looked at: the earlier of as_of and as_of_seq, else the watermark; 0:
  * before everything. */
 talea_code tlx_filter_instant(const tlx_filter *filter, talea_book_view *book, uint64_t *out_seq,

@@ -156,16 +156,6 @@ static void open_function(sqlite3_context *context, int argc, sqlite3_value **ar
 
 /* ---- talea_close ----------------------------------------------------------------------------- */
 
-/* DETACH moves the schemas behind the one that goes, under the feet of any other statement that is
- * running. */
-static bool is_only_statement(sqlite3 *db) {
-    int running = 0;
-    for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s; s = sqlite3_next_stmt(db, s)) {
-        running += sqlite3_stmt_busy(s) != 0;
-    }
-    return running == 1;
-}
-
 static void close_function(sqlite3_context *context, int argc, sqlite3_value **argv) {
     tlx_connection *connection = sqlite3_user_data(context);
     talea_error err;
@@ -183,7 +173,7 @@ static void close_function(sqlite3_context *context, int argc, sqlite3_value **a
         return;
     }
     sqlite3_result_int(context, tlx_binding_close(binding));
-    if (sqlite3_stricmp(schema, "talea") != 0 && is_only_statement(connection->db) &&
+    if (sqlite3_stricmp(schema, "talea") != 0 && tlx_schema_may_detach(connection->db) &&
         tlx_schema_detach(connection->db, schema)) {
         tlx_binding_drop(binding);
     }

@@ -77,7 +77,8 @@ bool tlx_row_key(tlx_row *row, int column) {
     return tlx_row_text(row, column, "idempotency_key", true, &row->key);
 }
 
-bool tlx_row_amount(tlx_row *row, int column, const char *name, talea_i128 *out_amount) {
+/* Greater than 0. */
+static bool amount_of(tlx_row *row, int column, const char *name, talea_i128 *out_amount) {
     if (is_null(row, column)) {
         return tlx_row_refuse(row, TALEA_INVALID_AMOUNT, "%s is required", name);
     }
@@ -321,7 +322,7 @@ static bool stage_transfer(tlx_row *row) {
         tlx_row_text(row, TRANSFERS_DEBIT, "debit", true, &legs[0].account) &&
         tlx_row_text(row, TRANSFERS_CREDIT, "credit", true, &legs[1].account) &&
         tlx_row_text(row, TRANSFERS_ASSET, "asset", false, &legs[0].asset) &&
-        tlx_row_amount(row, TRANSFERS_AMOUNT, "amount", &legs[0].amount) &&
+        amount_of(row, TRANSFERS_AMOUNT, "amount", &legs[0].amount) &&
         tlx_row_time(row, TRANSFERS_OCCURRED_AT, "occurred_at", &draft.has_occurred_at,
                      &draft.occurred_at) &&
         tlx_row_text(row, TRANSFERS_EXTERNAL_REFS, "external_refs", false, &draft.external_refs) &&
@@ -348,8 +349,8 @@ int tlx_insert_transfer(sqlite3_vtab *vtab, int argc, sqlite3_value **argv, sqli
 static bool line_amount(tlx_row *row, talea_leg *leg) {
     bool debit = !is_null(row, POSTINGS_DEBIT);
     bool credit = !is_null(row, POSTINGS_CREDIT);
-    if ((debit && !tlx_row_amount(row, POSTINGS_DEBIT, "debit", &leg->amount)) ||
-        (credit && !tlx_row_amount(row, POSTINGS_CREDIT, "credit", &leg->amount))) {
+    if ((debit && !amount_of(row, POSTINGS_DEBIT, "debit", &leg->amount)) ||
+        (credit && !amount_of(row, POSTINGS_CREDIT, "credit", &leg->amount))) {
         return false;
     }
     if (debit == credit) {

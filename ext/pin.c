@@ -23,7 +23,9 @@
  * The limits. When Y is left unfinished between two rows of X, both run, and a cursor that X opens
  * only then (a correlated subquery) joins the pin of Y. When X commits drafts between two of its
  * own rows, the cursors that it opens after it see the later instant. With more than
- * TLX_RUNNING_MAX statements running, cursors are not shared at all.
+ * TLX_RUNNING_MAX statements running, cursors are not shared at all. And looking costs some 12 ns
+ * for each statement that the connection has prepared, running or not: a cache of 128 of them more
+ * than doubles the price of the shortest lookup.
  */
 #include "binding.h"
 

@@ -14,25 +14,25 @@
  * idxStr is for people: words apart by a blank, in the order of this table, "all" when nothing is
  * taken. EXPLAIN QUERY PLAN shows it. "debit=" and "credit=" stand for account in transfers.
  *
- *     word in idxStr               idxNum                 argument of xFilter
- *     book=      book in           ARG_BOOK               a value, or the list of an IN
- * (PLAN_BOOK_LIST) account=   account in        ARG_ACCOUNT            likewise (PLAN_ACCOUNT_LIST)
- *     asset=     asset in          ARG_ASSET              likewise (PLAN_ASSET_LIST)
- *     idempotency_key= .. in       ARG_KEY                likewise (PLAN_KEY_LIST)
- *     txid=      txid in           ARG_TXID               likewise (PLAN_TXID_LIST)
- *     seq=       seq in            ARG_SEQ                likewise (PLAN_SEQ_LIST)
- *     seq>=      seq>              ARG_SEQ_LOW            a value; PLAN_SEQ_LOW_OPEN says ">"
- *     seq<=      seq<              ARG_SEQ_HIGH           a value; PLAN_SEQ_HIGH_OPEN says "<"
- *     at=                          ARG_AT                 a value
- *     at>=       at>               ARG_AT_LOW             a value; PLAN_AT_LOW_OPEN says ">"
- *     at<=       at<               ARG_AT_HIGH            a value; PLAN_AT_HIGH_OPEN says "<"
- *     as_of=     as_of is          ARG_AS_OF              a value; PLAN_AS_OF_IS: NULL means "not
- * given" as_of_seq= as_of_seq is      ARG_AS_OF_SEQ          a value; PLAN_AS_OF_SEQ_IS likewise
- *     balance                      PLAN_BALANCE           - : the running balance has to be kept
- *     order:book [desc]            PLAN_BOOK_DESC         - : rows come ordered by book
- *     order:seq [desc]             PLAN_SEQ_DESC          - : rows come ordered by seq (inside the
- * book) PLAN_ONE_BOOK          - : that order holds only if `book=` means one book limit - - : few
- * rows will be asked for; scans are lazy, so they simply end early
+ *     word in idxStr                        bit of idxNum        argument of xFilter
+ *     book=             book in             ARG_BOOK             a value; PLAN_BOOK_LIST: a list
+ *     account=          account in          ARG_ACCOUNT          likewise, PLAN_ACCOUNT_LIST
+ *     asset=            asset in            ARG_ASSET            likewise, PLAN_ASSET_LIST
+ *     idempotency_key=  idempotency_key in  ARG_KEY              likewise, PLAN_KEY_LIST
+ *     txid=             txid in             ARG_TXID             likewise, PLAN_TXID_LIST
+ *     seq=              seq in              ARG_SEQ              likewise, PLAN_SEQ_LIST
+ *     seq>=             seq>                ARG_SEQ_LOW          a value; PLAN_SEQ_LOW_OPEN: ">"
+ *     seq<=             seq<                ARG_SEQ_HIGH         a value; PLAN_SEQ_HIGH_OPEN: "<"
+ *     at=                                   ARG_AT               a value
+ *     at>=              at>                 ARG_AT_LOW           a value; PLAN_AT_LOW_OPEN: ">"
+ *     at<=              at<                 ARG_AT_HIGH          a value; PLAN_AT_HIGH_OPEN: "<"
+ *     as_of=            as_of is            ARG_AS_OF            a value; PLAN_AS_OF_IS: or NULL
+ *     as_of_seq=        as_of_seq is        ARG_AS_OF_SEQ        likewise, PLAN_AS_OF_SEQ_IS
+ *     balance                               PLAN_BALANCE         -: keep the running balance
+ *     order:book [desc]                     PLAN_BOOK_DESC       -: rows come ordered by book
+ *     order:seq [desc]                      PLAN_SEQ_DESC        -: by seq, inside the book
+ *                                           PLAN_ONE_BOOK        -: if `book=` means one book only
+ *     limit                                 -                    -: few rows will be asked for
  *
  * Arguments reach xFilter in the order of tlx_arg, those that are absent left out.
  */

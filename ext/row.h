@@ -41,8 +41,6 @@ bool tlx_row_unassigned(tlx_row *row, const tlx_assigned *columns);
 bool tlx_row_book(tlx_row *row, int column);
 bool tlx_row_key(tlx_row *row, int column);
 bool tlx_row_text(tlx_row *row, int column, const char *name, bool required, talea_text *out_text);
-/* Greater than 0. */
-bool tlx_row_amount(tlx_row *row, int column, const char *name, talea_i128 *out_amount);
 bool tlx_row_time(tlx_row *row, int column, const char *name, bool *out_given, int64_t *out_micros);
 
 /* Makes the draft's JSON canonical and stages it. */

@@ -27,7 +27,7 @@ typedef struct tlx_cursor {
 
 /* The body of xOpen: a cursor of `bytes`, zeroed behind its base, with its pin. From malloc, because
  * an __int128 needs more alignment than SQLite's own allocator promises. */
-int tlx_cursor_open(sqlite3_vtab *table, size_t bytes, sqlite3_vtab_cursor **out_cursor);
+int tlx_cursor_open(sqlite3_vtab *vtab, size_t bytes, sqlite3_vtab_cursor **out_cursor);
 /* The end of xClose. */
 int tlx_cursor_close(sqlite3_vtab_cursor *base);
 int tlx_cursor_eof(sqlite3_vtab_cursor *base);

@@ -1,8 +1,9 @@
 /*
  * schema.c: attaching a schema and creating its tables.
  *
- * How: plain SQL where that does. All tables are created under one savepoint, so that it is one SQL
- * transaction and not ten.
+ * How: plain SQL where that does, a SQL transaction a table. Not one for all: when memory runs out
+ * inside a statement, as it may in SELECT load_extension(...), SQLite runs nothing more before that
+ * statement has ended, and our transaction would stay open under the host's feet.
  *
  * It does not do inside a SQL transaction: a ROLLBACK takes away what CREATE made, and leaves what
  * ATTACH made, a schema without tables. Worse, a table takes part in the transaction that it is
@@ -26,6 +27,10 @@
 
 bool tlx_schema_exists(sqlite3 *db, const char *schema) {
     return sqlite3_stricmp(schema, "temp") == 0 || sqlite3_db_filename(db, schema) != NULL;
+}
+
+static bool is_in_memory(const char *file) {
+    return *file == '\0' || strcmp(file, IMAGE_FILE) == 0;
 }
 
 static bool has_all_tables(sqlite3 *db, const char *schema) {
@@ -67,21 +72,15 @@ static int run(sqlite3 *db, char *sql, char **out_message) {
 
 static char *create_sql(const char *schema) {
     sqlite3_str *sql = sqlite3_str_new(NULL);
-    sqlite3_str_appendall(sql, "SAVEPOINT talea_schema;");
     for (int id = 0; id < TLX_TABLE_COUNT; id++) {
         sqlite3_str_appendf(sql, "CREATE VIRTUAL TABLE IF NOT EXISTS \"%w\".%s USING talea_%s;",
                             schema, tlx_table_names[id], tlx_table_names[id]);
     }
-    sqlite3_str_appendall(sql, "RELEASE talea_schema;");
     return sqlite3_str_finish(sql);
 }
 
 static int create_tables(sqlite3 *db, const char *schema, char **out_message) {
-    int rc = run(db, create_sql(schema), out_message);
-    if (rc != SQLITE_OK && !sqlite3_get_autocommit(db)) {
-        sqlite3_exec(db, "ROLLBACK TO talea_schema; RELEASE talea_schema", NULL, NULL, NULL);
-    }
-    return rc;
+    return run(db, create_sql(schema), out_message);
 }
 
 static bool find_encoding(sqlite3 *db, tlx_encoding *out_encoding) {
@@ -150,7 +149,7 @@ int tlx_schema_ensure(sqlite3 *db, const char *schema, char **out_message) {
     if (has_all_tables(db, schema)) {
         return SQLITE_OK;
     }
-    if (*file && strcmp(file, IMAGE_FILE) != 0) {
+    if (!is_in_memory(file)) {
         *out_message = tlx_error_format(TALEA_BAD_OPTION,
                                         "schema %s is an attached database, not ours", schema);
         return SQLITE_ERROR;
@@ -166,9 +165,41 @@ int tlx_schema_ensure(sqlite3 *db, const char *schema, char **out_message) {
 
 /* ---- Unmaking it ----------------------------------------------------------------------------- */
 
+bool tlx_schema_may_detach(sqlite3 *db) {
+    int running = 0;
+    for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s; s = sqlite3_next_stmt(db, s)) {
+        running += sqlite3_stmt_busy(s) != 0;
+    }
+    return running <= 1;
+}
+
 bool tlx_schema_detach(sqlite3 *db, const char *schema) {
     char *sql = sqlite3_mprintf("DETACH \"%w\"", schema);
     int rc = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
     sqlite3_free(sql);
     return rc == SQLITE_OK;
+}
+
+/* In memory, and nothing in it but tables of ours. */
+static bool is_leftover(sqlite3 *db, const char *schema) {
+    if (!is_in_memory(sqlite3_db_filename(db, schema))) {
+        return false;
+    }
+    char *sql =
+        sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema"
+                        " WHERE sql IS NULL OR sql NOT LIKE '%% USING talea!_%%' ESCAPE '!'",
+                        schema);
+    sqlite3_stmt *stmt = NULL;
+    int rc = sql ? sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) : SQLITE_NOMEM;
+    bool leftover = rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_DONE;
+    sqlite3_finalize(stmt);
+    sqlite3_free(sql);
+    return leftover;
+}
+
+bool tlx_schema_clear(sqlite3 *db, const char *schema) {
+    if (!tlx_schema_exists(db, schema)) {
+        return true;
+    }
+    return is_leftover(db, schema) && tlx_schema_may_detach(db) && tlx_schema_detach(db, schema);
 }

@@ -21,7 +21,14 @@ int tlx_schema_ensure(sqlite3 *db, const char *schema, char **out_message);
 /* Whether a schema of this name is attached, ours or not. */
 bool tlx_schema_exists(sqlite3 *db, const char *schema);
 
+/* Detaches `schema` if it is what a load that failed inside a statement had to leave behind; true
+ * when nothing of that name is attached any more. */
+bool tlx_schema_clear(sqlite3 *db, const char *schema);
+
 /* DETACH, when SQLite lets us; whether it did. */
 bool tlx_schema_detach(sqlite3 *db, const char *schema);
+/* Whether a schema that is not the last one may be detached: that moves the schemas behind it, under
+ * the feet of any statement that is running but our own. */
+bool tlx_schema_may_detach(sqlite3 *db);
 
 #endif

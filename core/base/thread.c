@@ -176,12 +176,6 @@ void tl_cond_destroy(tl_cond *cond) {
     must(pthread_cond_destroy(&cond->cond));
 }
 
-void tl_cond_wait(tl_cond *cond, tl_mutex *mutex) {
-    clear_holder(mutex);
-    must(pthread_cond_wait(&cond->cond, &mutex->mutex));
-    set_holder(mutex);
-}
-
 bool tl_cond_wait_ms(tl_cond *cond, tl_mutex *mutex, int64_t timeout_ms) {
     clear_holder(mutex);
     bool in_time = cond_wait_for(&cond->cond, &mutex->mutex, timeout_ms);

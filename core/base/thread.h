@@ -40,7 +40,6 @@ typedef struct tl_cond {
 
 void tl_cond_init(tl_cond *cond); /* CLOCK_MONOTONIC where the system lets one choose */
 void tl_cond_destroy(tl_cond *cond);
-void tl_cond_wait(tl_cond *cond, tl_mutex *mutex);
 /* false when `timeout_ms` (<= 0: now) passed first. May wake early; the caller looks again. */
 bool tl_cond_wait_ms(tl_cond *cond, tl_mutex *mutex, int64_t timeout_ms);
 void tl_cond_signal(tl_cond *cond);

@@ -96,15 +96,15 @@ static bool add_event(tl_block *block, const tl_frame *frame, uint32_t offset, i
     return true;
 }
 
-/* The events of one group's frames, up to the end of the block. */
+/* The events of one group's frames, up to the end of the block. Links and seals stand outside of
+ * what a block spans. */
 static talea_code take_frames(tl_book *book, tl_block *block, tl_frames *frames, uint32_t base,
                               int64_t at, uint64_t wanted, talea_error *err) {
     tl_frame frame;
     while (block->count < wanted) {
         switch (tl_frames_next(frames, &frame)) {
         case TL_FRAMES_EVENT:
-            if (frame.kind != TL_FRAME_LINK && frame.kind != TL_FRAME_SEAL &&
-                !add_event(block, &frame, base + frame.offset, at)) {
+            if (!add_event(block, &frame, base + frame.offset, at)) {
                 return tl_error_nomem(err);
             }
             break;

@@ -36,32 +36,15 @@ static talea_code undecodable(const tl_book *book, const tl_log_event *event, ta
 talea_code tl_book_apply(tl_book *book, const tl_log_event *event, tl_legs *legs, bool replay,
                          talea_error *err) {
     const tl_frame *frame = &event->frame;
-    talea_code code = TALEA_CORRUPT;
+    tl_event said;
     bool nomem = false;
-    if (frame->kind == TL_FRAME_TRANSACTION) {
-        tl_transaction tx;
-        if (!tl_transaction_decode(frame->body, frame->body_bytes, legs, &tx, &nomem)) {
-            return nomem ? tl_error_nomem(err) : undecodable(book, event, err);
-        }
-        code = tl_state_apply_transaction(book->state, &tx, event->seq, replay, err);
-        if (code == TALEA_OK && replay &&
-            !tl_keymap_insert(book->keys, tl_book_key_hash(book, tx.key), event->seq)) {
-            return tl_error_nomem(err);
-        }
-    } else if (frame->kind == TL_FRAME_ACCOUNT) {
-        talea_account_def def;
-        if (!tl_account_decode(frame->body, frame->body_bytes, &def)) {
-            return undecodable(book, event, err);
-        }
-        code = tl_state_apply_account(book->state, &def, event->seq, event->at, replay, err);
-    } else if (frame->kind == TL_FRAME_ASSET) {
-        talea_asset_def def;
-        if (!tl_asset_decode(frame->body, frame->body_bytes, &def)) {
-            return undecodable(book, event, err);
-        }
-        code = tl_state_apply_asset(book->state, &def, replay, err);
-    } else {
-        return undecodable(book, event, err);
+    if (!tl_event_decode(frame->kind, frame->body, frame->body_bytes, legs, &said, &nomem)) {
+        return nomem ? tl_error_nomem(err) : undecodable(book, event, err);
+    }
+    talea_code code = tl_state_apply_event(book->state, &said, event->seq, event->at, replay, err);
+    if (code == TALEA_OK && replay && said.kind == TALEA_EVENT_TRANSACTION_POSTED &&
+        !tl_keymap_insert(book->keys, tl_book_key_hash(book, said.u.transaction.key), event->seq)) {
+        return tl_error_nomem(err);
     }
     tl_seq_entry entry = {event->seq, event->at, event->segment, event->offset, event->group_end};
     if (code == TALEA_OK && !tl_seqindex_offer(&book->seqs, &entry)) {

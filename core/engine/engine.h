@@ -87,7 +87,6 @@ struct tl_book {
     int64_t last_at;                   /* [read] of the last event; 0: none */
     uint32_t visible_accounts;         /* [read] opened at or before the watermark */
     uint32_t visible_assets;           /* [read] */
-    uint64_t visible_transactions;     /* [read] */
     uint64_t groups;                   /* [read] synced by this process */
     uint64_t units;                    /* [read] */
     tl_histogram sync_us;              /* [read] */

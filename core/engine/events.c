@@ -48,40 +48,31 @@ void talea_events_seek(talea_events *events, uint64_t seq, bool descending) {
     events->next_seq = seq;
 }
 
-static bool decode_transaction(talea_events *events, const tl_block_event *stored,
-                               bool *out_nomem) {
+static void show_transaction(talea_events *events, const tl_transaction *tx) {
     talea_event *event = &events->event;
-    tl_transaction tx;
-    if (!tl_transaction_decode(stored->body, stored->body_bytes, &events->legs, &tx, out_nomem)) {
-        return false;
-    }
-    event->key = tx.key;
-    event->has_occurred_at = tx.has_occurred_at;
-    event->occurred_at = tx.occurred_at;
-    event->postings = tx.legs;
-    event->posting_count = tx.leg_count;
-    event->external_refs = tx.external_refs;
-    event->metadata = tx.metadata;
+    event->key = tx->key;
+    event->has_occurred_at = tx->has_occurred_at;
+    event->occurred_at = tx->occurred_at;
+    event->postings = tx->legs;
+    event->posting_count = tx->leg_count;
+    event->external_refs = tx->external_refs;
+    event->metadata = tx->metadata;
     tl_txid_make(events->view->book->uid, event->at, event->seq, event->txid);
-    return true;
 }
 
 static bool decode(talea_events *events, const tl_block_event *stored, bool *out_nomem) {
-    switch (stored->kind) {
-    case TL_FRAME_TRANSACTION:
-        events->event.kind = TALEA_EVENT_TRANSACTION_POSTED;
-        return decode_transaction(events, stored, out_nomem);
-    case TL_FRAME_ACCOUNT:
-        events->event.kind = TALEA_EVENT_ACCOUNT_OPENED;
-        return tl_account_decode(stored->body, stored->body_bytes, &events->event.account);
-    case TL_FRAME_ASSET:
-        events->event.kind = TALEA_EVENT_ASSET_REGISTERED;
-        return tl_asset_decode(stored->body, stored->body_bytes, &events->event.asset);
-    case TL_FRAME_LINK:
-    case TL_FRAME_SEAL:
-    case TL_FRAME_MARK: break;
+    tl_event said;
+    if (!tl_event_decode(stored->kind, stored->body, stored->body_bytes, &events->legs, &said,
+                         out_nomem)) {
+        return false;
     }
-    return false;
+    events->event.kind = said.kind;
+    switch (said.kind) {
+    case TALEA_EVENT_ASSET_REGISTERED: events->event.asset = said.u.asset; break;
+    case TALEA_EVENT_ACCOUNT_OPENED: events->event.account = said.u.account; break;
+    case TALEA_EVENT_TRANSACTION_POSTED: show_transaction(events, &said.u.transaction); break;
+    }
+    return true;
 }
 
 talea_code talea_events_next(talea_events *events, const talea_event **out_event,

@@ -4,6 +4,7 @@
  * INV-C5: a refused unit takes back what it staged, last first. A draft that is staged has, in this
  * order: its totals, its key, its frame, its seq; undo_draft mirrors that.
  */
+#include "engine/keys.h"
 #include "engine/unit.h"
 
 #include <assert.h>
@@ -15,9 +16,8 @@ typedef struct stager {
     talea_unit *unit;
     tl_group *group;
     size_t unit_events;
-    tl_legs legs;   /* scratch: a draft's legs with their real numbers */
-    tl_legs stored; /* scratch: a stored draft's legs */
-    tl_legs sorted; /* scratch: to compare the two */
+    tl_legs legs; /* scratch: a draft's legs with their real numbers */
+    tl_key_search keys;
     talea_error *err;
 } stager;
 
@@ -43,148 +43,6 @@ static void accept(tl_draft *draft, talea_status status, uint64_t seq, int64_t a
     draft->at = at;
     draft->error = TALEA_OK;
     draft->message = NULL;
-}
-
-/* ---- Verifying a key's candidates ---- */
-
-/* The body of a transaction that is pending or committed. *out_at is 0 when it is not decided yet.
- */
-static talea_code stored_body(stager *s, uint64_t seq, const uint8_t **out_body, size_t *out_len,
-                              int64_t *out_at) {
-    tl_group *open = s->group;
-    for (tl_group *group = s->book->pending_first;; group = group->next) {
-        tl_group *g = group ? group : open; /* the open group may not be in the list yet */
-        if (seq >= g->first_seq && seq - g->first_seq < g->event_count) {
-            const uint8_t *frame = g->writer.buf.data + g->offsets[seq - g->first_seq];
-            tl_frame stored = tl_frame_peek(frame, 0);
-            *out_body = stored.body;
-            *out_len = stored.body_bytes;
-            *out_at = 0;
-            return TALEA_OK;
-        }
-        if (!group) {
-            break;
-        }
-    }
-    talea_code code = tl_block_load(s->book, s->book->stage_block, seq, s->err);
-    if (code == TALEA_OK) {
-        const tl_block_event *event =
-            &s->book->stage_block->events[seq - s->book->stage_block->first_seq];
-        *out_body = event->body;
-        *out_len = event->body_bytes;
-        *out_at = event->at;
-    }
-    return code;
-}
-
-static int compare_legs(const void *a, const void *b) {
-    const talea_posting *x = a;
-    const talea_posting *y = b;
-    if (x->account != y->account) {
-        return x->account < y->account ? -1 : 1;
-    }
-    if (x->side != y->side) {
-        return x->side < y->side ? -1 : 1;
-    }
-    return x->amount < y->amount ? -1 : x->amount > y->amount;
-}
-
-static bool legs_equal(const talea_posting *a, const talea_posting *b, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (compare_legs(&a[i], &b[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A copy of the legs in scratch memory that grows as needed; NULL: no memory. */
-static talea_posting *copy_legs(tl_legs *scratch, const talea_posting *legs, uint32_t count) {
-    if (scratch->cap < count) {
-        talea_posting *data = realloc(scratch->data, count * sizeof *data);
-        if (!data) {
-            return NULL;
-        }
-        scratch->data = data;
-        scratch->cap = count;
-    }
-    memcpy(scratch->data, legs, count * sizeof *legs);
-    return scratch->data;
-}
-
-/* The same postings in any order? Sorts s->stored. */
-static talea_code same_legs(stager *s, const talea_posting *given, uint32_t count, bool *out_same) {
-    *out_same = legs_equal(given, s->stored.data, count);
-    if (*out_same) {
-        return TALEA_OK;
-    }
-    talea_posting *sorted = copy_legs(&s->sorted, given, count);
-    if (!sorted) {
-        return tl_error_nomem(s->err);
-    }
-    qsort(sorted, count, sizeof *sorted, compare_legs);
-    qsort(s->stored.data, count, sizeof *sorted, compare_legs);
-    *out_same = legs_equal(sorted, s->stored.data, count);
-    return TALEA_OK;
-}
-
-static bool same_text(talea_text a, talea_text b) {
-    return (a.data != NULL) == (b.data != NULL) && tl_text_equal(a, b);
-}
-
-static talea_code same_content(stager *s, const tl_transaction *given, const tl_transaction *stored,
-                               bool *out_same) {
-    *out_same = given->leg_count == stored->leg_count &&
-                given->has_occurred_at == stored->has_occurred_at &&
-                (!given->has_occurred_at || given->occurred_at == stored->occurred_at) &&
-                same_text(given->external_refs, stored->external_refs) &&
-                same_text(given->metadata, stored->metadata);
-    return *out_same ? same_legs(s, given->legs, given->leg_count, out_same) : TALEA_OK;
-}
-
-static talea_code conflict(stager *s, talea_text key, uint64_t seq) {
-    return tl_error(
-        s->err, TALEA_IDEMPOTENCY_CONFLICT,
-        "key \"%.*s\" was first used, with different content, by seq %llu of book \"%.*s\"",
-        (int)key.len, key.data, (unsigned long long)seq, (int)s->book->slot->name.len,
-        s->book->slot->name.data);
-}
-
-static talea_code undecodable(stager *s, uint64_t seq) {
-    return tl_error(
-        s->err, TALEA_CORRUPT, "book \"%.*s\": event %llu read back is not a transaction",
-        (int)s->book->slot->name.len, s->book->slot->name.data, (unsigned long long)seq);
-}
-
-/* Looks for an earlier draft with this key. *out_seq is 0 when there is none; IDEMPOTENCY_CONFLICT
- * when it differs. */
-static talea_code find_earlier(stager *s, tl_hash128 hash, const tl_transaction *tx,
-                               uint64_t *out_seq, int64_t *out_at) {
-    uint64_t cursor = 0;
-    uint64_t seq;
-    *out_seq = 0;
-    while ((seq = tl_keymap_find(s->book->keys, hash, &cursor)) != 0) {
-        const uint8_t *body = NULL;
-        size_t len = 0;
-        talea_text key;
-        tl_transaction stored;
-        bool nomem = false;
-        bool same = false;
-        talea_code code = stored_body(s, seq, &body, &len, out_at);
-        if (code != TALEA_OK) {
-            return code;
-        }
-        if (tl_transaction_key(body, len, &key) && !tl_text_equal(key, tx->key)) {
-            continue; /* two keys, one hash */
-        }
-        if (!tl_transaction_decode(body, len, &s->stored, &stored, &nomem)) {
-            return nomem ? tl_error_nomem(s->err) : undecodable(s, seq);
-        }
-        *out_seq = seq;
-        code = same_content(s, tx, &stored, &same);
-        return code != TALEA_OK || same ? code : conflict(s, tx->key, seq);
-    }
-    return TALEA_OK;
 }
 
 /* ---- Staging one draft ---- */
@@ -239,7 +97,7 @@ static const talea_posting *resolve_legs(stager *s, const tl_transaction *tx) {
     if (i == tx->leg_count) {
         return tx->legs;
     }
-    talea_posting *legs = copy_legs(&s->legs, tx->legs, tx->leg_count);
+    talea_posting *legs = tl_legs_copy(&s->legs, tx->legs, tx->leg_count);
     if (!legs) {
         (void)tl_error_nomem(s->err);
         return NULL;
@@ -286,7 +144,7 @@ static talea_code stage_transaction(stager *s, tl_draft *draft) {
     if (!tx.legs) {
         return s->err->code;
     }
-    talea_code code = find_earlier(s, draft->key_hash, &tx, &earlier, &at);
+    talea_code code = tl_key_find_earlier(&s->keys, draft->key_hash, &tx, &earlier, &at, s->err);
     if (code != TALEA_OK) {
         draft->seq = earlier; /* for the conflict's outcome */
         return code;
@@ -510,6 +368,7 @@ static talea_code stage_locked(stager *s, tl_draft *const *drafts, size_t count,
     if (!s->group) {
         return tl_error_nomem(s->err);
     }
+    s->keys.open = s->group;
     bool fresh = book->pending_last != s->group;
     bool joined = false;
     code = fill_group(s, drafts, count, dry_run, &joined);
@@ -529,7 +388,7 @@ static talea_code stage_locked(stager *s, tl_draft *const *drafts, size_t count,
 
 talea_code tl_stage_unit(tl_book *book, talea_unit *unit, tl_draft *const *drafts,
                          size_t draft_count, bool dry_run, tl_group **out_group, talea_error *err) {
-    stager s = {.book = book, .unit = unit, .err = err};
+    stager s = {.book = book, .unit = unit, .keys.book = book, .err = err};
     for (uint32_t i = 0; i < unit->local_count; i++) {
         unit->local_ordinals[i] = UNRESOLVED;
     }
@@ -544,8 +403,7 @@ talea_code tl_stage_unit(tl_book *book, talea_unit *unit, tl_draft *const *draft
     talea_code code = stage_locked(&s, drafts, draft_count, dry_run, out_group);
     tl_mutex_unlock(&book->stage_lock);
     tl_legs_free(&s.legs);
-    tl_legs_free(&s.stored);
-    tl_legs_free(&s.sorted);
+    tl_key_search_free(&s.keys);
     if (code == TALEA_OK && *out_group) {
         tl_gate_ring(&book->work);
     }

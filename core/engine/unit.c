@@ -422,70 +422,69 @@ talea_code talea_unit_add_account(talea_unit *unit, talea_text book, const talea
 
 /* ---- Drafts ---- */
 
-typedef struct asset_sum {
-    talea_text asset;
-    talea_side side;
-    talea_i128 amount;
-} asset_sum;
-
-static int compare_asset(const void *a, const void *b) {
-    return tl_text_compare(((const asset_sum *)a)->asset, ((const asset_sum *)b)->asset);
-}
-
-static talea_code unbalanced(talea_text asset, talea_i128 debits, talea_i128 credits,
-                             talea_error *err) {
-    char debit_text[TALEA_AMOUNT_TEXT_BYTES];
-    char credit_text[TALEA_AMOUNT_TEXT_BYTES];
-    talea_amount_format(debits, debit_text);
-    talea_amount_format(credits, credit_text);
-    return tl_error(err, TALEA_UNBALANCED, "asset \"%.*s\": debits %s, credits %s", (int)asset.len,
-                    asset.data, debit_text, credit_text);
-}
-
-static talea_code check_sums(asset_sum *sums, size_t count, talea_error *err) {
-    qsort(sums, count, sizeof *sums, compare_asset);
-    for (size_t i = 0; i < count;) {
-        talea_text asset = sums[i].asset;
-        talea_i128 totals[3] = {0};
-        for (; i < count && tl_text_equal(sums[i].asset, asset); i++) {
-            if (__builtin_add_overflow(totals[sums[i].side], sums[i].amount,
-                                       &totals[sums[i].side])) {
-                return tl_error(err, TALEA_INVALID_AMOUNT,
-                                "asset \"%.*s\": the sum of the postings leaves 128 bits",
-                                (int)asset.len, asset.data);
-            }
-        }
-        if (totals[TALEA_SIDE_DEBIT] != totals[TALEA_SIDE_CREDIT]) {
-            return unbalanced(asset, totals[TALEA_SIDE_DEBIT], totals[TALEA_SIDE_CREDIT], err);
-        }
-    }
-    return TALEA_OK;
-}
-
 static const talea_account_def *account_of(const talea_unit *unit, uint32_t ref) {
     return ref & TL_LOCAL_ACCOUNT ? &unit->ops[unit->locals[ref & ~TL_LOCAL_ACCOUNT]].u.account.def
                                   : &tl_state_account(unit->book->state, ref)->def;
 }
 
-/* Balanced per asset? (The core judges it once more when it stages the draft; here it fails the
- * statement.) */
-talea_code tl_unit_check_balance(const talea_unit *unit, const talea_posting *legs, uint32_t count,
+typedef struct named_leg {
+    talea_text asset;
+    uint32_t leg;
+} named_leg;
+
+static int compare_named(const void *a, const void *b) {
+    const named_leg *x = a;
+    const named_leg *y = b;
+    int order = tl_text_compare(x->asset, y->asset);
+    return order != 0 ? order : (x->leg > y->leg) - (x->leg < y->leg);
+}
+
+/* An asset that comes with the unit has no number in the book yet. So the legs' assets are numbered
+ * here, in the order of their names. */
+static void number_assets(named_leg *named, uint32_t count, uint64_t *keys,
+                          tl_currency *currencies) {
+    for (uint32_t i = 1; i < count; i++) {
+        if (!tl_text_equal(named[i - 1].asset, named[i].asset)) {
+            qsort(named, count, sizeof *named, compare_named);
+            break;
+        }
+    }
+    uint32_t number = 0;
+    currencies[0] = (tl_currency){.name = named[0].asset};
+    for (uint32_t i = 0; i < count; i++) {
+        if (!tl_text_equal(named[i].asset, currencies[number].name)) {
+            currencies[++number] = (tl_currency){.name = named[i].asset};
+        }
+        keys[i] = tl_leg_key(number, named[i].leg);
+    }
+}
+
+/* What nearly every draft is: it needs no sums. */
+static bool is_transfer(const talea_unit *unit, const talea_posting *legs, uint32_t count) {
+    return count == 2 && legs[0].amount == legs[1].amount && legs[0].side != legs[1].side &&
+           tl_text_equal(account_of(unit, legs[0].account)->asset,
+                         account_of(unit, legs[1].account)->asset);
+}
+
+/* It is judged once more when the draft is staged; here it fails the statement. */
+talea_code tl_unit_check_balance(talea_unit *unit, const talea_posting *legs, uint32_t count,
                                  talea_error *err) {
-    if (count == 2 && legs[0].amount == legs[1].amount && legs[0].side != legs[1].side &&
-        tl_text_equal(account_of(unit, legs[0].account)->asset,
-                      account_of(unit, legs[1].account)->asset)) {
+    if (is_transfer(unit, legs, count)) {
         return TALEA_OK;
     }
-    asset_sum *sums = malloc(count * sizeof *sums);
-    if (!sums) {
-        return tl_error_nomem(err);
+    tl_arena_mark mark = tl_arena_here(&unit->arena);
+    named_leg *named = tl_arena_alloc(&unit->arena, count * sizeof *named);
+    uint64_t *keys = tl_arena_alloc(&unit->arena, count * sizeof *keys);
+    tl_currency *currencies = tl_arena_alloc(&unit->arena, count * sizeof *currencies);
+    if (!named || !keys || !currencies) {
+        return out_of_memory(unit, mark, err);
     }
     for (uint32_t i = 0; i < count; i++) {
-        sums[i] =
-            (asset_sum){account_of(unit, legs[i].account)->asset, legs[i].side, legs[i].amount};
+        named[i] = (named_leg){.asset = account_of(unit, legs[i].account)->asset, .leg = i};
     }
-    talea_code code = check_sums(sums, count, err);
-    free(sums);
+    number_assets(named, count, keys, currencies);
+    talea_code code = tl_postings_judge(legs, keys, count, currencies, err);
+    tl_arena_back(&unit->arena, mark);
     return code;
 }
 

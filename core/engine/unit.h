@@ -108,9 +108,9 @@ struct talea_unit {
 talea_code tl_stage_unit(tl_book *book, talea_unit *unit, tl_draft *const *drafts,
                          size_t draft_count, bool dry_run, tl_group **out_group, talea_error *err);
 
-/* Do the legs (numbers or local ones) balance per asset? UNBALANCED names asset and totals. unit.c
- */
-talea_code tl_unit_check_balance(const talea_unit *unit, const talea_posting *legs, uint32_t count,
+/* Do the legs (numbers or local ones; at least two) balance per asset? Errors as tl_postings_judge,
+ * NOMEM. unit.c */
+talea_code tl_unit_check_balance(talea_unit *unit, const talea_posting *legs, uint32_t count,
                                  talea_error *err);
 
 /* Puts the draft's key before the words of `err`; returns its code. stage.c */

@@ -46,31 +46,21 @@ static bool on_log_progress(void *context) {
 static void event_problem(verifier *v, const tl_log_event *event, const char *problem,
                           const char *words) {
     char detail[TALEA_MESSAGE_BYTES];
-    (void)snprintf(detail, sizeof detail, "segment %u, offset %u: event %llu: %.300s", event->segment,
-                   event->offset, (unsigned long long)event->seq, words);
+    (void)snprintf(detail, sizeof detail, "segment %u, offset %u: event %llu: %.300s",
+                   event->segment, event->offset, (unsigned long long)event->seq, words);
     report(v, problem, detail);
 }
 
-static talea_code recompute(verifier *v, const tl_log_event *event, talea_error *err) {
+static talea_code on_event(void *context, const tl_log_event *event, talea_error *err) {
+    verifier *v = context;
     const tl_frame *frame = &event->frame;
+    tl_event said;
     bool nomem = false;
-    bool valid = false;
     talea_code code = TALEA_OK;
-    if (frame->kind == TL_FRAME_TRANSACTION) {
-        tl_transaction tx;
-        valid = tl_transaction_decode(frame->body, frame->body_bytes, &v->legs, &tx, &nomem);
-        if (valid) {
-            code = tl_state_apply_transaction(v->state, &tx, event->seq, true, err);
-        }
-    } else if (frame->kind == TL_FRAME_ACCOUNT) {
-        talea_account_def def;
-        valid = tl_account_decode(frame->body, frame->body_bytes, &def);
-        code = valid ? tl_state_apply_account(v->state, &def, event->seq, event->at, true, err)
-                     : TALEA_OK;
-    } else if (frame->kind == TL_FRAME_ASSET) {
-        talea_asset_def def;
-        valid = tl_asset_decode(frame->body, frame->body_bytes, &def);
-        code = valid ? tl_state_apply_asset(v->state, &def, true, err) : TALEA_OK;
+    bool valid =
+        tl_event_decode(frame->kind, frame->body, frame->body_bytes, &v->legs, &said, &nomem);
+    if (valid) {
+        code = tl_state_apply_event(v->state, &said, event->seq, event->at, true, err);
     }
     if (nomem || code == TALEA_NOMEM) {
         return tl_error_nomem(err);
@@ -82,10 +72,6 @@ static talea_code recompute(verifier *v, const tl_log_event *event, talea_error 
     }
     v->checked++;
     return TALEA_OK;
-}
-
-static talea_code on_event(void *context, const tl_log_event *event, talea_error *err) {
-    return recompute(context, event, err);
 }
 
 static void compare_account(verifier *v, talea_book_view *view, uint32_t ordinal) {

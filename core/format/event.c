@@ -164,6 +164,14 @@ bool tl_transaction_key(const uint8_t *body, size_t len, talea_text *out_key) {
     return true;
 }
 
+talea_posting *tl_legs_copy(tl_legs *legs, const talea_posting *from, uint32_t count) {
+    if (!legs_reserve(legs, count)) {
+        return NULL;
+    }
+    memcpy(legs->data, from, count * sizeof *from);
+    return legs->data;
+}
+
 void tl_legs_free(tl_legs *legs) {
     free(legs->data);
     *legs = (tl_legs){0};
@@ -286,4 +294,26 @@ bool tl_asset_decode(const uint8_t *body, size_t len, talea_asset_def *out) {
     }
     *out = def;
     return true;
+}
+
+/* ---- Any of them ------------------------------------------------------------------------------ */
+
+bool tl_event_decode(tl_frame_kind kind, const uint8_t *body, size_t len, tl_legs *legs,
+                     tl_event *out, bool *out_nomem) {
+    *out_nomem = false;
+    switch (kind) {
+    case TL_FRAME_ASSET:
+        out->kind = TALEA_EVENT_ASSET_REGISTERED;
+        return tl_asset_decode(body, len, &out->u.asset);
+    case TL_FRAME_ACCOUNT:
+        out->kind = TALEA_EVENT_ACCOUNT_OPENED;
+        return tl_account_decode(body, len, &out->u.account);
+    case TL_FRAME_TRANSACTION:
+        out->kind = TALEA_EVENT_TRANSACTION_POSTED;
+        return tl_transaction_decode(body, len, legs, &out->u.transaction, out_nomem);
+    case TL_FRAME_LINK:
+    case TL_FRAME_SEAL:
+    case TL_FRAME_MARK: break;
+    }
+    return false;
 }

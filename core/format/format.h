@@ -235,11 +235,26 @@ typedef struct tl_legs {
 
 bool tl_transaction_decode(const uint8_t *body, size_t len, tl_legs *legs, tl_transaction *out,
                            bool *out_nomem);
+/* A copy of `count` legs there; NULL: no memory. */
+talea_posting *tl_legs_copy(tl_legs *legs, const talea_posting *from, uint32_t count);
 void tl_legs_free(tl_legs *legs);
 /* The key alone, of a body that was valid once; points into it. */
 bool tl_transaction_key(const uint8_t *body, size_t len, talea_text *out_key);
 bool tl_account_decode(const uint8_t *body, size_t len, talea_account_def *out);
 bool tl_asset_decode(const uint8_t *body, size_t len, talea_asset_def *out);
+
+typedef struct tl_event {
+    talea_event_kind kind;
+    union {
+        talea_asset_def asset;
+        talea_account_def account;
+        tl_transaction transaction;
+    } u;
+} tl_event;
+
+/* Whichever of the three a frame holds; false also when it is none of them. */
+bool tl_event_decode(tl_frame_kind kind, const uint8_t *body, size_t len, tl_legs *legs,
+                     tl_event *out, bool *out_nomem);
 
 /* ---- txid.c ---- */
 

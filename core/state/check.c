@@ -135,6 +135,14 @@ static talea_code check_key(talea_text key, talea_error *err) {
     return TALEA_OK;
 }
 
+talea_code tl_amount_refuse(talea_text account, talea_i128 amount, talea_error *err) {
+    char words[TALEA_AMOUNT_TEXT_BYTES];
+    talea_amount_format(amount, words);
+    return tl_error(err, TALEA_INVALID_AMOUNT,
+                    "account \"%.*s\": amount must be greater than 0, not %s", (int)account.len,
+                    account.data, words);
+}
+
 static talea_code check_leg(const talea_leg *leg, talea_error *err) {
     talea_code code = check_name("account", leg->account, TL_NAME_BYTES_MAX, err);
     if (code == TALEA_OK) {
@@ -148,14 +156,7 @@ static talea_code check_leg(const talea_leg *leg, talea_error *err) {
                         "account \"%.*s\": a posting is either a debit or a credit",
                         (int)leg->account.len, leg->account.data);
     }
-    if (leg->amount <= 0) {
-        char amount[TALEA_AMOUNT_TEXT_BYTES];
-        talea_amount_format(leg->amount, amount);
-        return tl_error(err, TALEA_INVALID_AMOUNT,
-                        "account \"%.*s\": amount must be greater than 0, not %s",
-                        (int)leg->account.len, leg->account.data, amount);
-    }
-    return TALEA_OK;
+    return leg->amount > 0 ? TALEA_OK : tl_amount_refuse(leg->account, leg->amount, err);
 }
 
 static talea_code check_blob(const char *column, talea_text blob, talea_error *err) {

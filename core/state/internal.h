@@ -16,14 +16,6 @@
 #include "state/state.h"
 #include "state/table.h"
 
-/* An asset as a book's accounts know it: by its name alone. */
-typedef struct tl_currency {
-    char *name; /* NUL-terminated */
-    size_t name_len;
-    talea_i128 turnover; /* all staged debits of the book's accounts in it; their credits are the
-                            same */
-} tl_currency;
-
 struct tl_state {
     uint64_t hash_seed; /* [any] immutable */
     tl_table accounts;  /* [any] tl_account by ordinal; filled in [stage] */
@@ -37,28 +29,30 @@ struct tl_state {
     uint32_t asset_count;
     tl_namemap account_names; /* committed and staged */
     tl_namemap asset_names;
-    tl_currency *currencies; /* by asset_id */
+    tl_currency *currencies; /* by asset_id; each owns its name */
     uint32_t currency_count;
     uint32_t currency_cap;
     tl_namemap currency_names;
-    tl_account **touched; /* for drafts of many legs */
-    uint32_t touched_cap;
+    tl_account **leg_accounts; /* scratch, for drafts of many legs */
+    uint64_t *leg_keys;
+    uint32_t leg_cap; /* of both */
 
     char cache_line[64]; /* keeps the two threads' fields apart */
 
     /* [read] */
     tl_namemap committed_account_names;
     tl_namemap committed_asset_names;
-    uint64_t transactions;
 };
 
-/* INVALID_DRAFT for fewer than two, TOO_LARGE for more than TL_LEGS_MAX. */
+/* INVALID_DRAFT for none, UNBALANCED for one, TOO_LARGE for more than TL_LEGS_MAX. */
 talea_code tl_postings_count_check(size_t leg_count, talea_error *err);
 
-/* tl_postings_check for a count that was checked, and each asset's turnover with this draft stays
- * within 127 bits. `currencies` may be NULL: then the draft alone is judged. */
-talea_code tl_postings_judge(tl_account *const *accounts, const talea_posting *legs,
-                             uint32_t leg_count, const tl_currency *currencies, talea_error *err);
+/* INVALID_AMOUNT, for a posting whose amount is not greater than 0. */
+talea_code tl_amount_refuse(talea_text account, talea_i128 amount, talea_error *err);
+
+/* One kind of tl_state_apply_event. transaction.c */
+talea_code tl_state_apply_transaction(tl_state *state, const tl_transaction *transaction,
+                                      uint64_t seq, bool replay, talea_error *err);
 
 /* What would be a refusal is corruption in an event of the log: the words stay. NOMEM stays NOMEM. */
 talea_code tl_state_replay_error(talea_code code, talea_error *err);

@@ -1,7 +1,7 @@
 /*
  * Accounts and assets: staging makes them, applying their events publishes them.
  *
- *   tl_state_stage_account      tl_state_apply_account
+ *   tl_state_stage_account      tl_state_apply_event
  *   [stage] --------------> staged --------------> published [read]
  *                             |
  *                             +--> gone (unstage_account, unstage_all)
@@ -14,8 +14,7 @@
  *   the committed ones. Eight bytes an account more than one shared map, and no hand-over.
  * - Ordinals are given in staging order, which is the order of the events, so that "published" is
  *   one atomic count: ordinal < published_accounts. It is advanced with a release store as the
- *   last step of publishing. The stage side reads it only for asserts and for find_staged; it
- *   never reads opened_seq.
+ *   last step of publishing. The stage side reads it only for asserts; it never reads opened_seq.
  * - Pointers live in tl_table, whose chunks never move.
  * - An account's definition is complete before its pointer is stored; its staged totals belong to
  *   the one side, its committed totals and history to the other.
@@ -69,8 +68,7 @@ static talea_text name_of_asset(const void *context, uint32_t ordinal) {
 }
 
 static talea_text name_of_currency(const void *context, uint32_t id) {
-    const tl_currency *currency = &((const tl_state *)context)->currencies[id];
-    return (talea_text){currency->name, currency->name_len};
+    return ((const tl_state *)context)->currencies[id].name;
 }
 
 static uint32_t published(const _Atomic(uint32_t) *count) {
@@ -111,10 +109,11 @@ void tl_state_free(tl_state *state) {
         free(asset_at(state, i));
     }
     for (uint32_t i = 0; i < state->currency_count; i++) {
-        free(state->currencies[i].name);
+        free((char *)state->currencies[i].name.data);
     }
     free(state->currencies);
-    free(state->touched);
+    free(state->leg_accounts);
+    free(state->leg_keys);
     tl_table_free(&state->accounts);
     tl_table_free(&state->assets);
     tl_namemap_free(&state->account_names);
@@ -154,19 +153,6 @@ tl_account *tl_state_resolve_account(const tl_state *state, talea_text name) {
                : NULL;
 }
 
-tl_account *tl_state_find_staged(const tl_state *state, talea_text name) {
-    tl_account *account = tl_state_resolve_account(state, name);
-    return account && account->ordinal >= published(&state->published_accounts) ? account : NULL;
-}
-
-uint32_t tl_state_staged_account_count(const tl_state *state) {
-    return state->account_count;
-}
-
-uint64_t tl_state_transactions(const tl_state *state) {
-    return state->transactions;
-}
-
 uint32_t tl_state_asset_count(const tl_state *state) {
     return published(&state->published_assets);
 }
@@ -182,23 +168,12 @@ bool tl_state_find_asset(const tl_state *state, talea_text asset, uint32_t *out_
                            name_of_asset, state, out_ordinal);
 }
 
-static const talea_asset_def *resolve_asset_from(const tl_state *state, talea_text name,
-                                                 uint32_t first) {
-    uint32_t ordinal = 0;
-    if (!tl_namemap_find(&state->asset_names, hash_name(state, name), name, name_of_asset, state,
-                         &ordinal) ||
-        ordinal < first) {
-        return NULL;
-    }
-    return asset_at(state, ordinal);
-}
-
 const talea_asset_def *tl_state_resolve_asset(const tl_state *state, talea_text asset) {
-    return resolve_asset_from(state, asset, 0);
-}
-
-const talea_asset_def *tl_state_find_staged_asset(const tl_state *state, talea_text asset) {
-    return resolve_asset_from(state, asset, published(&state->published_assets));
+    uint32_t ordinal = 0;
+    return tl_namemap_find(&state->asset_names, hash_name(state, asset), asset, name_of_asset,
+                           state, &ordinal)
+               ? asset_at(state, ordinal)
+               : NULL;
 }
 
 /* ---- Staging accounts ---- */
@@ -223,10 +198,8 @@ static bool intern_currency(tl_state *state, talea_text name, uint32_t *out_id) 
         free(copy);
         return false;
     }
-    char *at = copy;
-    copy_text(&at, name);
     *out_id = state->currency_count++;
-    state->currencies[*out_id] = (tl_currency){copy, name.len, 0};
+    state->currencies[*out_id] = (tl_currency){.name = copy_text(&copy, name)};
     tl_namemap_insert(&state->currency_names, hash, *out_id);
     return true;
 }
@@ -239,7 +212,7 @@ static tl_account *account_new(const talea_account_def *def, uint32_t ordinal, u
         *account = (tl_account){.def = *def, .ordinal = ordinal, .asset_id = asset_id};
         char *at = (char *)(account + 1);
         account->def.account = copy_text(&at, def->account);
-        account->def.asset = (talea_text){currency->name, currency->name_len};
+        account->def.asset = currency->name;
     }
     return account;
 }
@@ -342,8 +315,8 @@ static talea_code replay_account(tl_state *state, const talea_account_def *def, 
     return code == TALEA_OK ? tl_state_stage_account(state, def, &account, err) : code;
 }
 
-talea_code tl_state_apply_account(tl_state *state, const talea_account_def *def, uint64_t seq,
-                                  int64_t at, bool replay, talea_error *err) {
+static talea_code apply_account(tl_state *state, const talea_account_def *def, uint64_t seq,
+                                int64_t at, bool replay, talea_error *err) {
     assert(seq > 0);
     if (!tl_namemap_reserve(&state->committed_account_names)) {
         return tl_error_nomem(err);
@@ -366,8 +339,8 @@ talea_code tl_state_apply_account(tl_state *state, const talea_account_def *def,
     return TALEA_OK;
 }
 
-talea_code tl_state_apply_asset(tl_state *state, const talea_asset_def *def, bool replay,
-                                talea_error *err) {
+static talea_code apply_asset(tl_state *state, const talea_asset_def *def, bool replay,
+                              talea_error *err) {
     if (!tl_namemap_reserve(&state->committed_asset_names)) {
         return tl_error_nomem(err);
     }
@@ -388,9 +361,23 @@ talea_code tl_state_apply_asset(tl_state *state, const talea_asset_def *def, boo
     return TALEA_OK;
 }
 
+talea_code tl_state_apply_event(tl_state *state, const tl_event *event, uint64_t seq, int64_t at,
+                                bool replay, talea_error *err) {
+    switch (event->kind) {
+    case TALEA_EVENT_ASSET_REGISTERED: return apply_asset(state, &event->u.asset, replay, err);
+    case TALEA_EVENT_ACCOUNT_OPENED:
+        return apply_account(state, &event->u.account, seq, at, replay, err);
+    case TALEA_EVENT_TRANSACTION_POSTED:
+        return tl_state_apply_transaction(state, &event->u.transaction, seq, replay, err);
+    }
+    assert(false);
+    return TALEA_OK;
+}
+
 /* ---- Staged and committed made the same ---- */
 
-void tl_state_settle(tl_state *state) {
+/* Nothing is staged any more but totals. */
+static void settle_totals(tl_state *state) {
     assert(state->account_count == published(&state->published_accounts));
     for (uint32_t i = 0; i < state->currency_count; i++) {
         state->currencies[i].turnover = 0;
@@ -413,5 +400,5 @@ void tl_state_unstage_all(tl_state *state) {
     while (state->asset_count > published(&state->published_assets)) {
         tl_state_unstage_asset(state);
     }
-    tl_state_settle(state);
+    settle_totals(state);
 }

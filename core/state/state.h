@@ -53,8 +53,7 @@ uint32_t tl_state_account_count(const tl_state *state); /* [any] never decreases
 tl_account *tl_state_account(const tl_state *state, uint32_t ordinal);
 /* [read] NULL: none. */
 tl_account *tl_state_find_account(const tl_state *state, talea_text name);
-uint64_t tl_state_transactions(const tl_state *state); /* [read] */
-uint32_t tl_state_asset_count(const tl_state *state);  /* [any] */
+uint32_t tl_state_asset_count(const tl_state *state); /* [any] */
 /* [any], as accounts */
 const talea_asset_def *tl_state_asset(const tl_state *state, uint32_t ordinal);
 /* [read] */
@@ -64,15 +63,8 @@ bool tl_state_find_asset(const tl_state *state, talea_text asset, uint32_t *out_
  * replay, where it is staged first, so that everything is checked again (definitions well-formed
  * and names unique, accounts open, amounts > 0, postings balance per asset, totals in range, limits
  * kept) [both]. Errors: CORRUPT with words (replay only), NOMEM. */
-talea_code tl_state_apply_account(tl_state *state, const talea_account_def *def, uint64_t seq,
-                                  int64_t at, bool replay, talea_error *err);
-talea_code tl_state_apply_asset(tl_state *state, const talea_asset_def *def, bool replay,
-                                talea_error *err);
-talea_code tl_state_apply_transaction(tl_state *state, const tl_transaction *transaction,
-                                      uint64_t seq, bool replay, talea_error *err);
-/* Staged totals := committed totals: for whoever filled in committed totals without replay. Nothing may
- * be staged. [both] */
-void tl_state_settle(tl_state *state);
+talea_code tl_state_apply_event(tl_state *state, const tl_event *event, uint64_t seq, int64_t at,
+                                bool replay, talea_error *err);
 
 /* ---- What is staged ---- */
 
@@ -86,15 +78,10 @@ talea_code tl_state_stage_account(tl_state *state, const talea_account_def *def,
 void tl_state_unstage_account(tl_state *state);
 /* An account by name, committed or staged; NULL: none. [stage] */
 tl_account *tl_state_resolve_account(const tl_state *state, talea_text name);
-/* The same, but only while it is not published. To learn whether a name is taken, ask
- * tl_state_resolve_account: an account can be published between two questions. [stage] */
-tl_account *tl_state_find_staged(const tl_state *state, talea_text name);
-uint32_t tl_state_staged_account_count(const tl_state *state); /* committed and staged [stage] */
 /* The same for assets (only in _system). */
 talea_code tl_state_stage_asset(tl_state *state, const talea_asset_def *def, talea_error *err);
 void tl_state_unstage_asset(tl_state *state);
 const talea_asset_def *tl_state_resolve_asset(const tl_state *state, talea_text asset);
-const talea_asset_def *tl_state_find_staged_asset(const tl_state *state, talea_text asset);
 
 /* Judges and stages one draft: at least two legs, accounts exist, amounts > 0, balanced per asset, the
  * total of all debits of an asset in the book within 127 bits (and so every total and balance),
@@ -107,12 +94,25 @@ void tl_state_unstage_transaction(tl_state *state, const talea_posting *legs, ui
 /* Drops everything staged: totals back to the committed ones, staged accounts and assets gone. [both] */
 void tl_state_unstage_all(tl_state *state);
 
-/* At least two legs, amounts > 0, balanced per asset? The legs' accounts are given by pointers.
- * Words name asset, debits and credits. Pure. Errors: INVALID_DRAFT, INVALID_AMOUNT, TOO_LARGE,
- * UNBALANCED, CONSTRAINT_VIOLATION (the draft's sums leave 127 bits), NOMEM (more than 64 legs in
- * several assets). */
-talea_code tl_postings_check(tl_account *const *accounts, const talea_posting *legs,
-                             uint32_t leg_count, talea_error *err);
+/* ---- Do postings balance? ---- */
+
+/* An asset as those know it who hold or move it: by its name alone. */
+typedef struct tl_currency {
+    talea_text name;
+    talea_i128 turnover; /* all staged debits of the book's accounts in it, their credits are the
+                            same; 0 where legs are judged by themselves */
+} tl_currency;
+
+/* Says which currency a leg is in. */
+static inline uint64_t tl_leg_key(uint32_t currency, uint32_t leg) {
+    return (uint64_t)currency << 32 | leg;
+}
+
+/* Does each currency balance, and does its turnover with these legs stay within 127 bits? `keys`
+ * has one for every leg, and is sorted. 2 to TL_LEGS_MAX legs, amounts > 0. Pure. Errors:
+ * UNBALANCED naming asset, debits and credits; CONSTRAINT_VIOLATION (a sum leaves 127 bits). */
+talea_code tl_postings_judge(const talea_posting *legs, uint64_t *keys, uint32_t leg_count,
+                             const tl_currency *currencies, talea_error *err);
 
 /* ---- Definitions: shape, and comparing two of them ---- */
 

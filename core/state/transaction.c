@@ -64,42 +64,23 @@ static talea_code check_limits(const tl_account *account, talea_error *err) {
     return TALEA_OK;
 }
 
-/* Room for the pointers of a draft's accounts; NULL: no memory. */
-static tl_account **touched_accounts(tl_state *state, uint32_t leg_count) {
-    if (leg_count > state->touched_cap) {
-        free(state->touched);
-        state->touched_cap = 0;
-        state->touched = malloc(leg_count * sizeof(tl_account *));
-        if (!state->touched) {
-            return NULL;
-        }
-        state->touched_cap = leg_count;
+/* Scratch for a draft of many legs; false: no memory. */
+static bool reserve_legs(tl_state *state, uint32_t leg_count) {
+    if (leg_count <= state->leg_cap) {
+        return true;
     }
-    return state->touched;
+    free(state->leg_accounts);
+    free(state->leg_keys);
+    state->leg_accounts = malloc(leg_count * sizeof(tl_account *));
+    state->leg_keys = malloc(leg_count * sizeof *state->leg_keys);
+    state->leg_cap = state->leg_accounts && state->leg_keys ? leg_count : 0;
+    return state->leg_cap > 0;
 }
 
-talea_code tl_state_stage_transaction(tl_state *state, const talea_posting *legs,
-                                      uint32_t leg_count, talea_error *err) {
-    talea_code code = tl_postings_count_check(leg_count, err);
-    if (code != TALEA_OK) {
-        return code;
-    }
-    tl_account *few[FEW_LEGS] = {NULL};
-    tl_account **accounts = leg_count <= FEW_LEGS ? few : touched_accounts(state, leg_count);
-    if (!accounts) {
-        return tl_error_nomem(err);
-    }
-    for (uint32_t i = 0; i < leg_count; i++) {
-        if (legs[i].account >= state->account_count) {
-            return tl_error(err, TALEA_UNKNOWN_ACCOUNT, "there is no account number %u",
-                            (unsigned)legs[i].account);
-        }
-        accounts[i] = tl_state_account(state, legs[i].account);
-    }
-    code = tl_postings_judge(accounts, legs, leg_count, state->currencies, err);
-    if (code != TALEA_OK) {
-        return code;
-    }
+/* A balanced draft onto the staged totals, unless it breaks a limit. */
+static talea_code add_draft(tl_state *state, tl_account *const *accounts, const talea_posting *legs,
+                            uint32_t leg_count, talea_error *err) {
+    talea_code code = TALEA_OK;
     for (uint32_t i = 0; i < leg_count; i++) {
         add_staged(state, accounts[i], &legs[i]);
     }
@@ -110,6 +91,35 @@ talea_code tl_state_stage_transaction(tl_state *state, const talea_posting *legs
         tl_state_unstage_transaction(state, legs, leg_count);
     }
     return code;
+}
+
+talea_code tl_state_stage_transaction(tl_state *state, const talea_posting *legs,
+                                      uint32_t leg_count, talea_error *err) {
+    talea_code code = tl_postings_count_check(leg_count, err);
+    if (code != TALEA_OK) {
+        return code;
+    }
+    tl_account *few_accounts[FEW_LEGS] = {NULL};
+    uint64_t few_keys[FEW_LEGS];
+    bool few = leg_count <= FEW_LEGS;
+    if (!few && !reserve_legs(state, leg_count)) {
+        return tl_error_nomem(err);
+    }
+    tl_account **accounts = few ? few_accounts : state->leg_accounts;
+    uint64_t *keys = few ? few_keys : state->leg_keys;
+    for (uint32_t i = 0; i < leg_count; i++) {
+        if (legs[i].account >= state->account_count) {
+            return tl_error(err, TALEA_UNKNOWN_ACCOUNT, "there is no account number %u",
+                            (unsigned)legs[i].account);
+        }
+        accounts[i] = tl_state_account(state, legs[i].account);
+        keys[i] = tl_leg_key(accounts[i]->asset_id, i);
+        if (legs[i].amount <= 0) {
+            return tl_amount_refuse(accounts[i]->def.account, legs[i].amount, err);
+        }
+    }
+    code = tl_postings_judge(legs, keys, leg_count, state->currencies, err);
+    return code != TALEA_OK ? code : add_draft(state, accounts, legs, leg_count, err);
 }
 
 void tl_state_unstage_transaction(tl_state *state, const talea_posting *legs, uint32_t leg_count) {
@@ -185,6 +195,5 @@ talea_code tl_state_apply_transaction(tl_state *state, const tl_transaction *tra
         }
         return tl_error_nomem(err);
     }
-    state->transactions++;
     return TALEA_OK;
 }

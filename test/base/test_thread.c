@@ -103,7 +103,7 @@ static void *hand_over(void *arg) {
     tl_mutex_lock(&s->mutex);
     for (int i = 0; i < 500; i++) {
         while (s->count % 2 == 0) {
-            tl_cond_wait(&s->cond, &s->mutex);
+            (void)tl_cond_wait_ms(&s->cond, &s->mutex, PATIENCE_MS);
         }
         s->count++;
         tl_cond_signal(&s->cond);

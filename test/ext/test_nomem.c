@@ -147,19 +147,29 @@ static void opening(void **state) {
           BALANCED);
 }
 
-static void loading(void **state) {
+/* Inside a statement, SQLite runs nothing more once memory has run out: less can be taken back. */
+static int load(sqlite3 *db, bool inside) {
+    if (inside) {
+        return run(db, "SELECT load_extension('" TALEA_SO "')");
+    }
+    char *message = NULL;
+    int rc = sqlite3_load_extension(db, TALEA_SO, NULL, &message);
+    sqlite3_free(message);
+    return rc;
+}
+
+static void sweep_loading(bool inside) {
     bool done = false;
     for (int n = 1; !done && n < 5000; n++) {
         sqlite3 *db = NULL;
         assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
+        sqlite3_enable_load_extension(db, 1);
         failures = 0;
         countdown = n;
-        char *message = NULL;
-        int rc = sqlite3_load_extension(db, TALEA_SO, NULL, &message);
+        int rc = load(db, inside);
         done = failures == 0;
         countdown = 0;
-        sqlite3_free(message);
+        assert_true(sqlite3_get_autocommit(db));
         if (rc != SQLITE_OK && done) {
             host_die(db, "load", rc);
         }
@@ -170,6 +180,11 @@ static void loading(void **state) {
         host_close(db);
     }
     assert_true(done);
+}
+
+static void loading(void **state) {
+    sweep_loading(false);
+    sweep_loading(true);
 }
 
 static int configure(void **state) {

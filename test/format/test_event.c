@@ -141,6 +141,45 @@ static void test_decode(void **state) {
     assert_true(s.asset_class == due_s.asset_class && s.precision == due_s.precision);
 }
 
+/* Each kind is read as itself, and as none of the others. */
+static void test_any_kind(void **state) {
+    static const struct {
+        tl_frame_kind frame;
+        talea_event_kind event;
+        const uint8_t *body;
+        size_t len;
+    } cases[] = {
+        {TL_FRAME_ASSET, TALEA_EVENT_ASSET_REGISTERED, golden_crypto, sizeof golden_crypto},
+        {TL_FRAME_ACCOUNT, TALEA_EVENT_ACCOUNT_OPENED, golden_limited, sizeof golden_limited},
+        {TL_FRAME_TRANSACTION, TALEA_EVENT_TRANSACTION_POSTED, golden_full, sizeof golden_full},
+    };
+    static const tl_frame_kind kinds[] = {TL_FRAME_ASSET, TL_FRAME_ACCOUNT, TL_FRAME_TRANSACTION,
+                                          TL_FRAME_LINK,  TL_FRAME_SEAL,    TL_FRAME_MARK};
+    tl_event event;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+            bool nomem = true;
+            bool is_it = kinds[k] == cases[i].frame;
+            assert_int_equal(
+                tl_event_decode(kinds[k], cases[i].body, cases[i].len, &legs, &event, &nomem),
+                is_it);
+            assert_false(nomem);
+            assert_true(!is_it || event.kind == cases[i].event);
+        }
+    }
+    bool nomem = false;
+    assert_true(tl_event_decode(TL_FRAME_ASSET, golden_crypto, sizeof golden_crypto, &legs, &event,
+                                &nomem));
+    assert_text(event.u.asset.network, crypto().network);
+    assert_true(tl_event_decode(TL_FRAME_ACCOUNT, golden_limited, sizeof golden_limited, &legs,
+                                &event, &nomem));
+    assert_text(event.u.account.account, limited().account);
+    assert_true(tl_event_decode(TL_FRAME_TRANSACTION, golden_full, sizeof golden_full, &legs,
+                                &event, &nomem));
+    assert_text(event.u.transaction.key, full().key);
+    assert_ptr_equal(event.u.transaction.legs, legs.data);
+}
+
 /* ---- decode accepts exactly what encode writes -------------------------------------------------- */
 
 typedef enum what { TRANSACTION, ACCOUNT, ASSET } what;
@@ -323,9 +362,10 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),  cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_sweeps),  cmocka_unit_test(test_random),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_golden),   cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_any_kind), cmocka_unit_test(test_sweeps),
+        cmocka_unit_test(test_random),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_largest),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }

@@ -18,3 +18,5 @@ SELECT s, balance FROM steps JOIN balances ON as_of_seq = s AND account = 'cash'
 SELECT s, (SELECT balance FROM balances WHERE account = 'rev' AND as_of_seq = s) FROM steps;
 SELECT balance FROM balances WHERE account = 'cash' AND as_of_seq IN (3, 4) ORDER BY 1;
 SELECT balance FROM balances WHERE account = 'cash' AND (as_of_seq = 3 OR as_of_seq = 4) ORDER BY 1;
+-- An OR whose terms each give an instant is taken term by term, although one scan would be simpler.
+SELECT as_of_seq, balance FROM balances WHERE (as_of_seq = 3 AND balance > 0 AND account LIKE 'c%') OR (as_of_seq = 4 AND account LIKE 'c%') ORDER BY 1;

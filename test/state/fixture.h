@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "state/state.h"
+#include "state/internal.h"
 
 #define I128_MAX ((talea_i128)(~(tl_u128)0 >> 1))
 
@@ -36,6 +36,30 @@ static inline talea_posting credit(uint32_t account, talea_i128 amount) {
 
 static inline talea_asset_def fiat(const char *name) {
     return (talea_asset_def){.asset = text(name), .asset_class = TALEA_CLASS_FIAT, .precision = 2};
+}
+
+static inline talea_code apply_asset_event(tl_state *state, const talea_asset_def *def, bool replay,
+                                           talea_error *err) {
+    tl_event event = {.kind = TALEA_EVENT_ASSET_REGISTERED, .u.asset = *def};
+    return tl_state_apply_event(state, &event, 1, 1, replay, err);
+}
+
+static inline talea_code apply_account_event(tl_state *state, const talea_account_def *def,
+                                             uint64_t seq, int64_t at, bool replay,
+                                             talea_error *err) {
+    tl_event event = {.kind = TALEA_EVENT_ACCOUNT_OPENED, .u.account = *def};
+    return tl_state_apply_event(state, &event, seq, at, replay, err);
+}
+
+static inline talea_code apply_transaction_event(tl_state *state, const tl_transaction *transaction,
+                                                 uint64_t seq, bool replay, talea_error *err) {
+    tl_event event = {.kind = TALEA_EVENT_TRANSACTION_POSTED, .u.transaction = *transaction};
+    return tl_state_apply_event(state, &event, seq, (int64_t)seq, replay, err);
+}
+
+/* Committed and staged together. [stage] */
+static inline uint32_t staged_account_count(const tl_state *state) {
+    return state->account_count;
 }
 
 #endif

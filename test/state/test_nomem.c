@@ -31,8 +31,8 @@ static void mix(uint64_t *print, const void *data, size_t len) {
 }
 
 static uint64_t fingerprint(const tl_state *state) {
-    uint64_t print = tl_state_transactions(state);
-    uint32_t counts[] = {tl_state_account_count(state), tl_state_staged_account_count(state),
+    uint64_t print = 0;
+    uint32_t counts[] = {tl_state_account_count(state), staged_account_count(state),
                          tl_state_asset_count(state), state->asset_count};
     mix(&print, counts, sizeof counts);
     for (uint32_t i = 0; i < counts[1]; i++) {
@@ -73,13 +73,13 @@ static talea_code run(tl_state *state, const operation *op, talea_error *err) {
     switch (op->type) {
     case STAGE_ACCOUNT: return tl_state_stage_account(state, &op->account, &account, err);
     case APPLY_ACCOUNT:
-        return tl_state_apply_account(state, &op->account, op->seq, 1, op->replay, err);
+        return apply_account_event(state, &op->account, op->seq, 1, op->replay, err);
     case STAGE_ASSET: return tl_state_stage_asset(state, &op->asset, err);
-    case APPLY_ASSET: return tl_state_apply_asset(state, &op->asset, op->replay, err);
+    case APPLY_ASSET: return apply_asset_event(state, &op->asset, op->replay, err);
     case STAGE_DRAFT:
         return tl_state_stage_transaction(state, op->transaction.legs, op->transaction.leg_count,
                                           err);
-    default: return tl_state_apply_transaction(state, &op->transaction, op->seq, op->replay, err);
+    default: return apply_transaction_event(state, &op->transaction, op->seq, op->replay, err);
     }
 }
 

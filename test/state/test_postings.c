@@ -1,5 +1,6 @@
 /*
- * Balance per asset, against sums that are added up asset by asset.
+ * Balance per asset, against sums that are added up asset by asset; the same verdict with a state
+ * and without one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,27 +16,72 @@
 #include "base/thread.h"
 #include "state/fixture.h"
 
-/* Accounts as far as tl_postings_check looks at them. */
-static tl_account *make_accounts(uint32_t count, uint32_t assets) {
-    static char names[TL_LEGS_MAX][16];
-    tl_account *accounts = calloc(count, sizeof *accounts);
-    assert_non_null(accounts);
+/* Account n holds asset n % assets, and an asset's number is that of its first account. */
+static tl_state *make_accounts(uint32_t count, uint32_t assets) {
+    tl_state *state = tl_state_new();
+    talea_error err;
+    assert_non_null(state);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t asset = i % assets;
-        snprintf(names[asset], sizeof names[asset], "A%u", asset);
-        accounts[i].def = account_def("account", names[asset], TALEA_KIND_ASSET);
-        accounts[i].ordinal = i;
-        accounts[i].asset_id = asset;
+        char name[24];
+        char asset[16];
+        snprintf(name, sizeof name, "account%u", i);
+        snprintf(asset, sizeof asset, "A%u", i % assets);
+        talea_account_def def = account_def(name, asset, TALEA_KIND_CLEARING);
+        tl_account *account = NULL;
+        assert_int_equal(tl_state_stage_account(state, &def, &account, &err), TALEA_OK);
+        assert_int_equal(account->asset_id, i % assets);
     }
-    return accounts;
+    return state;
 }
 
-static talea_code naive(tl_account *const *accounts, const talea_posting *legs, uint32_t count,
-                        uint32_t assets) {
+/* What staging says; nothing stays staged. */
+static talea_code check(tl_state *state, const talea_posting *legs, uint32_t count,
+                        talea_error *err) {
+    talea_code code = tl_state_stage_transaction(state, legs, count, err);
+    if (code == TALEA_OK) {
+        tl_state_unstage_transaction(state, legs, count);
+    }
+    return code;
+}
+
+/* What somebody is told who has no state, and numbers the assets himself: last first. */
+static talea_code judge(const talea_posting *legs, uint32_t count, uint32_t assets,
+                        talea_error *err) {
+    char(*names)[16] = calloc(assets, sizeof *names);
+    tl_currency *currencies = calloc(assets, sizeof *currencies);
+    uint64_t *keys = calloc(count, sizeof *keys);
+    assert_non_null(names);
+    assert_non_null(currencies);
+    assert_non_null(keys);
+    for (uint32_t asset = 0; asset < assets; asset++) {
+        snprintf(names[asset], sizeof names[asset], "A%u", asset);
+        currencies[assets - 1 - asset].name = text(names[asset]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        keys[i] = tl_leg_key(assets - 1 - legs[i].account % assets, i);
+    }
+    talea_code code = tl_postings_judge(legs, keys, count, currencies, err);
+    free(keys);
+    free(currencies);
+    free(names);
+    return code;
+}
+
+/* The same code and words from both. */
+static void expect(tl_state *state, uint32_t assets, const talea_posting *legs, uint32_t count,
+                   talea_code code, const char *words) {
+    talea_error err;
+    assert_int_equal(check(state, legs, count, &err), code);
+    assert_true(code == TALEA_OK || strcmp(err.message, words) == 0);
+    assert_int_equal(judge(legs, count, assets, &err), code);
+    assert_true(code == TALEA_OK || strcmp(err.message, words) == 0);
+}
+
+static talea_code naive(const talea_posting *legs, uint32_t count, uint32_t assets) {
     for (uint32_t asset = 0; asset < assets; asset++) {
         talea_i128 difference = 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (accounts[i]->asset_id == asset) {
+            if (legs[i].account % assets == asset) {
                 difference += legs[i].side == TALEA_SIDE_DEBIT ? legs[i].amount : -legs[i].amount;
             }
         }
@@ -46,11 +92,10 @@ static talea_code naive(tl_account *const *accounts, const talea_posting *legs, 
     return TALEA_OK;
 }
 
-static void random_drafts(void **state) {
+static void random_drafts(void **unused) {
     enum { LEGS = 150, ASSETS = 12 };
     rng seed = {5};
-    tl_account *accounts = make_accounts(ASSETS * 3, ASSETS);
-    tl_account *chosen[LEGS];
+    tl_state *state = make_accounts(ASSETS * 3, ASSETS);
     talea_posting legs[LEGS];
     uint32_t balanced = 0;
     for (int round = 0; round < 20000; round++) {
@@ -61,100 +106,86 @@ static void random_drafts(void **state) {
         for (uint32_t i = 0; i < count; i++) {
             if (i % 2 == 0 || i == count) {
                 uint32_t account = rng_below(&seed, 3) * ASSETS + rng_below(&seed, assets);
-                chosen[i] = &accounts[account];
                 legs[i] = debit(account, 1 + rng_below(&seed, 5));
             } else {
-                uint32_t account = chosen[i - 1]->asset_id + ASSETS * rng_below(&seed, 3);
-                chosen[i] = &accounts[account];
+                uint32_t account = legs[i - 1].account % ASSETS + ASSETS * rng_below(&seed, 3);
                 legs[i] = credit(account, legs[i - 1].amount);
             }
         }
         for (uint32_t i = count - 1; i > 0; i--) {
             uint32_t j = rng_below(&seed, i + 1);
-            tl_account *account = chosen[i];
             talea_posting leg = legs[i];
-            chosen[i] = chosen[j];
             legs[i] = legs[j];
-            chosen[j] = account;
             legs[j] = leg;
         }
         if (rng_below(&seed, 4) == 0) {
             legs[rng_below(&seed, count)].amount += 1;
         }
         if (rng_below(&seed, 4) == 0) {
-            uint32_t i = rng_below(&seed, count);
-            chosen[i] = &accounts[rng_below(&seed, ASSETS)];
+            legs[rng_below(&seed, count)].account = rng_below(&seed, ASSETS);
         }
         talea_error err;
-        talea_code want = naive(chosen, legs, count, ASSETS);
-        assert_int_equal(tl_postings_check(chosen, legs, count, &err), want);
+        talea_code want = naive(legs, count, ASSETS);
+        assert_int_equal(check(state, legs, count, &err), want);
+        assert_int_equal(judge(legs, count, ASSETS, &err), want);
         balanced += want == TALEA_OK;
     }
     assert_in_range(balanced, 2000, 18000);
-    free(accounts);
+    tl_state_free(state);
 }
 
-static void words(void **state) {
-    tl_account *accounts = make_accounts(4, 2);
-    tl_account *two[] = {&accounts[0], &accounts[1]};
+static void words(void **unused) {
+    tl_state *state = make_accounts(4, 2);
     talea_error err;
     talea_posting legs[] = {debit(0, 100), credit(1, 100)};
-    assert_int_equal(tl_postings_check(two, legs, 2, &err), TALEA_UNBALANCED);
+    assert_int_equal(check(state, legs, 2, &err), TALEA_UNBALANCED);
     assert_string_equal(err.message, "asset \"A0\": debits 100, credits 0");
-    tl_account *same[] = {&accounts[0], &accounts[2]};
-    legs[1].amount = 90;
-    assert_int_equal(tl_postings_check(same, legs, 2, &err), TALEA_UNBALANCED);
-    assert_string_equal(err.message, "asset \"A0\": debits 100, credits 90");
+    legs[1] = credit(2, 90);
+    expect(state, 2, legs, 2, TALEA_UNBALANCED, "asset \"A0\": debits 100, credits 90");
     legs[1].amount = 0;
-    assert_int_equal(tl_postings_check(same, legs, 2, &err), TALEA_INVALID_AMOUNT);
+    assert_int_equal(check(state, legs, 2, &err), TALEA_INVALID_AMOUNT);
     legs[1].amount = -100;
-    assert_int_equal(tl_postings_check(same, legs, 2, &err), TALEA_INVALID_AMOUNT);
-    assert_int_equal(tl_postings_check(same, legs, 1, &err), TALEA_UNBALANCED);
-    assert_int_equal(tl_postings_check(same, legs, 0, &err), TALEA_INVALID_DRAFT);
-    assert_int_equal(tl_postings_check(same, legs, 65536, &err), TALEA_TOO_LARGE);
-    free(accounts);
+    assert_int_equal(check(state, legs, 2, &err), TALEA_INVALID_AMOUNT);
+    assert_string_equal(err.message,
+                        "account \"account2\": amount must be greater than 0, not -100");
+    assert_int_equal(check(state, legs, 1, &err), TALEA_UNBALANCED);
+    assert_int_equal(check(state, legs, 0, &err), TALEA_INVALID_DRAFT);
+    assert_int_equal(check(state, legs, 65536, &err), TALEA_TOO_LARGE);
+    tl_state_free(state);
 }
 
 /* Sums of a draft reach 127 bits, and not one further. */
-static void overflow(void **state) {
-    tl_account *accounts = make_accounts(4, 1);
-    tl_account *four[] = {&accounts[0], &accounts[1], &accounts[2], &accounts[3]};
-    talea_error err;
+static void overflow(void **unused) {
+    static const char over[] = "asset \"A0\": the draft's postings would exceed 127 bits";
+    tl_state *state = make_accounts(4, 1);
     talea_posting legs[] = {debit(0, I128_MAX), credit(1, I128_MAX - 1), credit(2, 1),
                             credit(3, 1)};
-    assert_int_equal(tl_postings_check(four, legs, 3, &err), TALEA_OK);
-    assert_int_equal(tl_postings_check(four, legs, 4, &err), TALEA_CONSTRAINT_VIOLATION);
-    assert_non_null(strstr(err.message, "127 bits"));
+    expect(state, 1, legs, 3, TALEA_OK, NULL);
+    expect(state, 1, legs, 4, TALEA_CONSTRAINT_VIOLATION, over);
     /* Modulo 2^128 these two sides would be equal. */
     talea_posting wrap[] = {debit(0, I128_MAX), debit(1, I128_MAX), debit(2, 3), credit(3, 1)};
-    assert_int_equal(tl_postings_check(four, wrap, 4, &err), TALEA_CONSTRAINT_VIOLATION);
-    free(accounts);
+    expect(state, 1, wrap, 4, TALEA_CONSTRAINT_VIOLATION, over);
+    tl_state_free(state);
 }
 
 /* The largest draft, each pair of legs in an asset of its own: neither quadratic nor refused. */
-static void many_assets(void **state) {
+static void many_assets(void **unused) {
     enum { LEGS = TL_LEGS_MAX - 1 };
-    tl_account *accounts = make_accounts(LEGS, LEGS / 2);
-    tl_account **chosen = calloc(LEGS, sizeof(tl_account *));
+    tl_state *state = make_accounts(LEGS, LEGS / 2);
     talea_posting *legs = calloc(LEGS, sizeof *legs);
-    assert_non_null(chosen);
     assert_non_null(legs);
     for (uint32_t i = 0; i < LEGS; i++) {
-        chosen[i] = &accounts[i];
         legs[i] = i < LEGS / 2 ? debit(i, 7) : credit(i, 7);
     }
-    talea_error err;
     int64_t before = tl_monotonic_us();
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(tl_postings_check(chosen, legs, LEGS, &err), TALEA_OK);
+        expect(state, LEGS / 2, legs, LEGS, TALEA_OK, NULL);
     }
     assert_true(tl_monotonic_us() - before < 5000000);
     legs[LEGS - 1].amount = 8;
-    assert_int_equal(tl_postings_check(chosen, legs, LEGS, &err), TALEA_UNBALANCED);
-    assert_string_equal(err.message, "asset \"A32766\": debits 7, credits 8");
+    expect(state, LEGS / 2, legs, LEGS, TALEA_UNBALANCED, "asset \"A32766\": debits 7, credits 8");
     free(legs);
-    free(chosen);
-    free(accounts);
+    tl_state_free(state);
 }
 
 int main(void) {

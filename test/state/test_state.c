@@ -23,9 +23,8 @@ static tl_account *stage(tl_state *state, talea_account_def def) {
 
 static void publish(tl_state *state, const tl_account *account, uint64_t seq) {
     talea_error err;
-    assert_int_equal(
-        tl_state_apply_account(state, &account->def, seq, (int64_t)seq * 10, false, &err),
-        TALEA_OK);
+    assert_int_equal(apply_account_event(state, &account->def, seq, (int64_t)seq * 10, false, &err),
+                     TALEA_OK);
 }
 
 static talea_code post(tl_state *state, const talea_posting *legs, uint32_t count,
@@ -36,7 +35,7 @@ static talea_code post(tl_state *state, const talea_posting *legs, uint32_t coun
 static talea_code apply(tl_state *state, const talea_posting *legs, uint32_t count, uint64_t seq,
                         bool replay, talea_error *err) {
     tl_transaction transaction = {.key = text("k"), .legs = legs, .leg_count = count};
-    return tl_state_apply_transaction(state, &transaction, seq, replay, err);
+    return apply_transaction_event(state, &transaction, seq, replay, err);
 }
 
 static void staging_and_publishing(void **unused) {
@@ -48,17 +47,15 @@ static void staging_and_publishing(void **unused) {
     assert_true(cash->opened_seq == 0);
     assert_string_equal(cash->def.account.data, "cash");
     assert_string_equal(cash->def.asset.data, "EUR");
-    assert_ptr_equal(tl_state_find_staged(state, text("cash")), cash);
     assert_ptr_equal(tl_state_resolve_account(state, text("cash")), cash);
     assert_null(tl_state_find_account(state, text("cash")));
     assert_int_equal(tl_state_account_count(state), 0);
-    assert_int_equal(tl_state_staged_account_count(state), 1);
+    assert_int_equal(staged_account_count(state), 1);
 
     publish(state, cash, 3);
     assert_true(cash->opened_seq == 3);
     assert_true(cash->updated_seq == 3);
     assert_true(cash->opened_at == 30);
-    assert_null(tl_state_find_staged(state, text("cash")));
     assert_ptr_equal(tl_state_resolve_account(state, text("cash")), cash);
     assert_ptr_equal(tl_state_find_account(state, text("cash")), cash);
     assert_ptr_equal(tl_state_account(state, 0), cash);
@@ -76,7 +73,7 @@ static void staging_and_publishing(void **unused) {
     assert_int_not_equal(rent->asset_id, cash->asset_id);
     tl_state_unstage_account(state);
     assert_null(tl_state_resolve_account(state, text("rent")));
-    assert_int_equal(tl_state_staged_account_count(state), 1);
+    assert_int_equal(staged_account_count(state), 1);
     rent = stage(state, def);
     assert_int_equal(rent->ordinal, 1);
     assert_int_equal(rent->asset_id, cash->asset_id);
@@ -95,16 +92,15 @@ static void assets(void **unused) {
     assert_int_equal(tl_state_stage_asset(state, &coin, &err), TALEA_OK);
     assert_int_equal(tl_state_stage_asset(state, &coin, &err), TALEA_ALREADY_EXISTS);
     assert_int_equal(tl_state_stage_asset(state, &euro, &err), TALEA_OK);
-    assert_true(tl_asset_same(tl_state_find_staged_asset(state, text("BTC")), &coin));
+    assert_true(tl_asset_same(tl_state_resolve_asset(state, text("BTC")), &coin));
     assert_int_equal(tl_state_asset_count(state), 0);
     uint32_t ordinal = 99;
     assert_false(tl_state_find_asset(state, text("BTC"), &ordinal));
     assert_int_equal(ordinal, 99);
 
-    assert_int_equal(tl_state_apply_asset(state, &coin, false, &err), TALEA_OK);
-    assert_null(tl_state_find_staged_asset(state, text("BTC")));
+    assert_int_equal(apply_asset_event(state, &coin, false, &err), TALEA_OK);
     assert_non_null(tl_state_resolve_asset(state, text("BTC")));
-    assert_non_null(tl_state_find_staged_asset(state, text("EUR")));
+    assert_non_null(tl_state_resolve_asset(state, text("EUR")));
     assert_true(tl_state_find_asset(state, text("BTC"), &ordinal));
     assert_int_equal(ordinal, 0);
     assert_int_equal(tl_state_asset_count(state), 1);
@@ -116,12 +112,12 @@ static void assets(void **unused) {
 
     tl_state_unstage_asset(state);
     assert_null(tl_state_resolve_asset(state, text("EUR")));
-    assert_int_equal(tl_state_apply_asset(state, &euro, true, &err), TALEA_OK);
-    assert_int_equal(tl_state_apply_asset(state, &euro, true, &err), TALEA_CORRUPT);
+    assert_int_equal(apply_asset_event(state, &euro, true, &err), TALEA_OK);
+    assert_int_equal(apply_asset_event(state, &euro, true, &err), TALEA_CORRUPT);
     assert_string_equal(err.message, "asset \"EUR\" is already registered");
     euro.precision = 40;
     euro.asset = text("XXX");
-    assert_int_equal(tl_state_apply_asset(state, &euro, true, &err), TALEA_CORRUPT);
+    assert_int_equal(apply_asset_event(state, &euro, true, &err), TALEA_CORRUPT);
     assert_int_equal(tl_state_asset_count(state), 2);
     tl_state_free(state);
 }
@@ -260,7 +256,6 @@ static void applying(void **unused) {
     assert_true(cash->debits == 15);
     assert_true(rev->credits == 15);
     assert_true(cash->updated_seq == 3);
-    assert_true(tl_state_transactions(state) == 1);
     assert_true(cash->history.count == 2);
     talea_history_entry entry;
     tl_history_get(&cash->history, 0, &entry);
@@ -290,7 +285,7 @@ static void unstage_all(void **unused) {
     tl_state_unstage_all(state);
     assert_true(cash->staged_debits == I128_MAX - 7);
     assert_true(rev->staged_credits == I128_MAX - 7);
-    assert_int_equal(tl_state_staged_account_count(state), 2);
+    assert_int_equal(staged_account_count(state), 2);
     assert_null(tl_state_resolve_account(state, text("late")));
     assert_null(tl_state_resolve_account(state, text("later")));
     assert_null(tl_state_resolve_asset(state, text("USD")));
@@ -310,18 +305,18 @@ static void replay_refuses(void **unused) {
     cash.has_min = true;
     talea_account_def rev = account_def("rev", "EUR", TALEA_KIND_INCOME);
     talea_account_def usd = account_def("usd", "USD", TALEA_KIND_ASSET);
-    assert_int_equal(tl_state_apply_account(state, &cash, 1, 1, true, &err), TALEA_OK);
-    assert_int_equal(tl_state_apply_account(state, &rev, 2, 2, true, &err), TALEA_OK);
-    assert_int_equal(tl_state_apply_account(state, &usd, 3, 3, true, &err), TALEA_OK);
-    assert_int_equal(tl_state_apply_account(state, &rev, 4, 4, true, &err), TALEA_CORRUPT);
+    assert_int_equal(apply_account_event(state, &cash, 1, 1, true, &err), TALEA_OK);
+    assert_int_equal(apply_account_event(state, &rev, 2, 2, true, &err), TALEA_OK);
+    assert_int_equal(apply_account_event(state, &usd, 3, 3, true, &err), TALEA_OK);
+    assert_int_equal(apply_account_event(state, &rev, 4, 4, true, &err), TALEA_CORRUPT);
     assert_string_equal(err.message, "account \"rev\" is already open");
     talea_account_def bad = account_def("bad\n", "EUR", TALEA_KIND_ASSET);
-    assert_int_equal(tl_state_apply_account(state, &bad, 4, 4, true, &err), TALEA_CORRUPT);
+    assert_int_equal(apply_account_event(state, &bad, 4, 4, true, &err), TALEA_CORRUPT);
     bad = account_def("bad", "EUR", TALEA_KIND_ASSET);
     bad.precision = 39;
-    assert_int_equal(tl_state_apply_account(state, &bad, 4, 4, true, &err), TALEA_CORRUPT);
+    assert_int_equal(apply_account_event(state, &bad, 4, 4, true, &err), TALEA_CORRUPT);
     assert_int_equal(tl_state_account_count(state), 3);
-    assert_int_equal(tl_state_staged_account_count(state), 3);
+    assert_int_equal(staged_account_count(state), 3);
 
     const talea_posting wrong[][2] = {
         {debit(0, 5), credit(1, 4)}, /* unbalanced */
@@ -334,7 +329,6 @@ static void replay_refuses(void **unused) {
         assert_int_equal(apply(state, wrong[i], 2, 4, true, &err), TALEA_CORRUPT);
         assert_int_equal(err.code, TALEA_CORRUPT);
     }
-    assert_true(tl_state_transactions(state) == 0);
     for (uint32_t i = 0; i < 3; i++) {
         const tl_account *account = tl_state_account(state, i);
         assert_true(account->staged_debits == 0 && account->staged_credits == 0);
@@ -344,7 +338,7 @@ static void replay_refuses(void **unused) {
     talea_posting fine[] = {debit(0, 5), credit(1, 5)};
     assert_int_equal(apply(state, fine, 2, 4, true, &err), TALEA_OK);
     assert_true(tl_state_account(state, 0)->staged_debits == 5);
-    tl_state_settle(state);
+    tl_state_unstage_all(state);
     assert_true(tl_state_account(state, 0)->staged_debits == 5);
     tl_state_free(state);
 }
@@ -372,7 +366,6 @@ static void many_accounts(void **unused) {
         assert_ptr_equal(tl_state_account(state, i), all[i]);
         assert_ptr_equal(tl_state_resolve_account(state, text(name)), all[i]);
         assert_ptr_equal(tl_state_find_account(state, text(name)), i < COUNT / 2 ? all[i] : NULL);
-        assert_ptr_equal(tl_state_find_staged(state, text(name)), i < COUNT / 2 ? NULL : all[i]);
     }
     for (uint32_t i = COUNT; i-- > COUNT / 2;) {
         tl_state_unstage_account(state);

@@ -53,12 +53,12 @@ static void make_account(shared *s, event *e, uint32_t number) {
     tl_account *account = NULL;
     need(!tl_state_resolve_account(s->state, e->def.account), "a new name is taken");
     need(tl_state_stage_account(s->state, &e->def, &account, &err) == TALEA_OK, err.message);
-    need(tl_state_find_staged(s->state, e->def.account) == account, "not staged");
+    need(tl_state_resolve_account(s->state, e->def.account) == account, "not staged");
 }
 
 static void make_draft(shared *s, event *e, rng *seed) {
     talea_error err;
-    uint32_t count = tl_state_staged_account_count(s->state);
+    uint32_t count = staged_account_count(s->state);
     e->opens = false;
     e->leg_count = rng_below(seed, 4) ? 2 : 4;
     for (uint32_t i = 0; i < e->leg_count; i += 2) {
@@ -115,10 +115,10 @@ static void *apply_events(void *arg) {
             uint64_t seq = applied + 1;
             talea_code code = TALEA_OK;
             if (e->opens) {
-                code = tl_state_apply_account(s->state, &e->def, seq, (int64_t)seq, false, &err);
+                code = apply_account_event(s->state, &e->def, seq, (int64_t)seq, false, &err);
             } else {
                 tl_transaction transaction = {.legs = e->legs, .leg_count = e->leg_count};
-                code = tl_state_apply_transaction(s->state, &transaction, seq, false, &err);
+                code = apply_transaction_event(s->state, &transaction, seq, false, &err);
             }
             need(code == TALEA_OK, "applying failed");
         }
@@ -179,7 +179,7 @@ static void staging_beside_applying(void **unused) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_int_equal(s.applied, EVENTS);
-    assert_int_equal(tl_state_account_count(s.state), tl_state_staged_account_count(s.state));
+    assert_int_equal(tl_state_account_count(s.state), staged_account_count(s.state));
     for (uint32_t i = 0; i < tl_state_account_count(s.state); i++) {
         const tl_account *account = tl_state_account(s.state, i);
         assert_true(account->staged_debits == account->debits);
