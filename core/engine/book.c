@@ -139,7 +139,7 @@ talea_code tl_book_open(tl_slot *slot, const char *dir, tl_book **out_book, tale
         .name = slot->name,
         .segment_bytes_max = (uint32_t)slot->engine->options.segment_bytes_max,
         .read_only = book->read_only,
-        .settle = book->read_only && !tl_engine_has_writer(slot->engine),
+        .settle = book->read_only && (slot->settle || !tl_engine_has_writer(slot->engine)),
         .on_work = on_work,
         .context = book,
     };

@@ -353,6 +353,7 @@ talea_code talea_unit_commit(talea_unit *unit, talea_error *err) {
     if (code != TALEA_OK || unit->op_count == 0) {
         return code;
     }
+    assert(unit->draft_count > 0);
     tl_draft **selected = malloc(unit->draft_count * sizeof *selected);
     if (!selected) {
         return tl_error_nomem(err);

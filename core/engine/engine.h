@@ -107,6 +107,7 @@ struct tl_slot {
     tl_mutex load_lock;
     tl_book *book; /* [load_lock to change, engine->lock to read or change] NULL: not opened */
     bool on_disk;  /* [engine->lock] the directory exists */
+    bool settle;   /* [load_lock] read-only: the next opening syncs what it finds */
     talea_error refused; /* [load_lock] code != OK: why it would not open */
 };
 
@@ -171,6 +172,7 @@ talea_code tl_slot_book(tl_slot *slot, bool create, tl_book **out_book, talea_er
 /* Lets go of an incarnation, if it is still the slot's: the next use opens the book from its files.
  * [load_lock] */
 void tl_slot_drop_locked(tl_slot *slot, tl_book *book);
+bool tl_slot_is_open(tl_slot *slot);
 /* Recovers failed books in place, forgets refusals. */
 void tl_engine_revive(tl_engine *engine);
 
@@ -225,7 +227,7 @@ void tl_group_free(tl_group *group);
 
 /* Makes sure that a writer runs. [stage] */
 talea_code tl_writer_start_locked(tl_book *book, talea_error *err);
-void *tl_writer_main(void *book);
+void *tl_writer_main(void *arg); /* the book */
 
 /* ---- block.c: a short run of consecutive events read back from the log ---- */
 

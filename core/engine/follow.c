@@ -3,8 +3,8 @@
  *
  * Each statement that touches a book first looks whether its log has grown (two short reads when it
  * has not), replays what has come, and shows what is proven durable (INV-D3): all but, at most, the
- * last group, whose proof follows within TL_QUIET_MS of silence. When the writer is gone and has
- * left an unproven end, the book is opened anew with that end synced by us.
+ * last group, whose proof follows within TL_QUIET_MS of silence. When the writer is gone or
+ * stopped and has left an unproven end, the book is opened anew with that end synced by us.
  */
 #include "engine/engine.h"
 
@@ -33,8 +33,7 @@ talea_code tl_book_follow(tl_book *book, talea_error *err) {
     return code;
 }
 
-/* How long a reader waits for a proof; a writer whose device stalls longer keeps its last group to
- * itself. */
+/* How long a reader waits for a proof before it makes the end durable itself. */
 enum { PROOF_WAIT_MS = 10 * TL_QUIET_MS };
 
 static uint64_t last_replayed(tl_book *book) {
@@ -58,7 +57,8 @@ static talea_code catch_up(tl_book *book, bool *out_anew, talea_error *err) {
 
 /* What was acknowledged before a statement begins must show in it: so its last group's proof is waited for, which comes
  * with the next group, or TL_QUIET_MS after this one. Whatever is added meanwhile is not waited
- * for. */
+ * for. When no proof comes (the writer is stopped, or its book has failed), *out_anew: we sync the
+ * end ourselves. */
 static talea_code wait_for_proof(tl_book *book, uint64_t seq, bool *out_anew, talea_error *err) {
     tl_gate nobody;
     tl_gate_init(&nobody, 0);
@@ -71,6 +71,7 @@ static talea_code wait_for_proof(tl_book *book, uint64_t seq, bool *out_anew, ta
         code = catch_up(book, out_anew, err);
     }
     tl_gate_destroy(&nobody);
+    *out_anew = *out_anew || (code == TALEA_OK && tl_book_watermark(book) < seq);
     return code;
 }
 
@@ -88,6 +89,7 @@ static talea_code follow_slot(tl_slot *slot, tl_book **out_book, talea_error *er
     }
     if (anew) {
         tl_mutex_lock(&slot->load_lock);
+        slot->settle = true;
         tl_slot_drop_locked(slot, book);
         tl_mutex_unlock(&slot->load_lock);
         tl_book_unref(book);
@@ -105,7 +107,7 @@ static talea_code follow_slot(tl_slot *slot, tl_book **out_book, talea_error *er
 talea_code tl_engine_current_book(tl_engine *engine, talea_text name, tl_book **out_book,
                                   talea_error *err) {
     tl_slot *slot = tl_engine_find_slot(engine, name);
-    if (engine->read_only && (!slot || !slot->book)) {
+    if (engine->read_only && (!slot || !tl_slot_is_open(slot))) {
         talea_code code = tl_engine_refresh(engine, err);
         if (code != TALEA_OK) {
             return code;

@@ -249,34 +249,53 @@ static tl_engine *find_memory_locked(const char *path) {
     return engine;
 }
 
+/* A file system with every directory on the way to `path`, so that any name will do. */
+static tl_io *new_memory(char *path) {
+    tl_io *io = tl_io_memory_new();
+    if (!io) {
+        return NULL;
+    }
+    for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        (void)io->ops->mkdir(io, path);
+        *p = '/';
+    }
+    (void)io->ops->mkdir(io, path);
+    return io;
+}
+
+static talea_code create_memory_locked(char *path, const talea_options *options,
+                                       tl_engine **out_engine, talea_error *err) {
+    tl_engine *engine = NULL;
+    tl_io *io = new_memory(path);
+    if (!io) {
+        return tl_error_nomem(err);
+    }
+    talea_code code = tl_engine_open(io, path, options, &engine, err);
+    if (code != TALEA_OK) {
+        tl_io_memory_free(io);
+        return code;
+    }
+    assert(engine);
+    engine->owns_io = true;
+    engine->in_memory = true;
+    register_locked(engine);
+    *out_engine = engine;
+    return TALEA_OK;
+}
+
 static talea_code open_memory_locked(const char *name, const talea_options *options,
                                      tl_engine **out_engine, talea_error *err) {
     char *path = join_path("", name);
     if (!path) {
         return tl_error_nomem(err);
     }
+    tl_engine *engine = find_memory_locked(path);
     talea_code code = TALEA_OK;
-    *out_engine = find_memory_locked(path);
-    if (!*out_engine) {
-        tl_io *io = tl_io_memory_new();
-        code = io ? TALEA_OK : tl_error_nomem(err);
-        /* Every directory on the way, so that any name will do. */
-        for (char *p = path + 1; io && (p = strchr(p, '/')); p++) {
-            *p = '\0';
-            (void)io->ops->mkdir(io, path);
-            *p = '/';
-        }
-        if (code == TALEA_OK) {
-            (void)io->ops->mkdir(io, path);
-            code = tl_engine_open(io, path, options, out_engine, err);
-        }
-        if (code == TALEA_OK) {
-            (*out_engine)->owns_io = true;
-            (*out_engine)->in_memory = true;
-            register_locked(*out_engine);
-        } else if (io) {
-            tl_io_memory_free(io);
-        }
+    if (engine) {
+        *out_engine = engine;
+    } else {
+        code = create_memory_locked(path, options, out_engine, err);
     }
     free(path);
     return code;
@@ -342,19 +361,23 @@ static talea_code open_directory_locked(const char *dir, const talea_options *op
     if (!path) {
         return tl_error_os(err, errno, "opening %s", dir);
     }
-    code = tl_engine_open(io, path, options, out_engine, err);
+    tl_engine *engine = NULL;
+    code = tl_engine_open(io, path, options, &engine, err);
     if (code == TALEA_OK && options->mode != TALEA_MODE_RO) {
         code = sync_parent(io, path, err);
         if (code != TALEA_OK) {
-            tl_engine_close(*out_engine);
+            tl_engine_close(engine);
         }
     }
     free(path);
-    if (code == TALEA_OK) {
-        (*out_engine)->identity = identity;
-        register_locked(*out_engine);
+    if (code != TALEA_OK) {
+        return code;
     }
-    return code;
+    assert(engine);
+    engine->identity = identity;
+    register_locked(engine);
+    *out_engine = engine;
+    return TALEA_OK;
 }
 
 talea_code talea_ledger_open(const char *dir, const talea_options *options,
@@ -366,6 +389,7 @@ talea_code talea_ledger_open(const char *dir, const talea_options *options,
                           ? open_memory_locked(dir, options, &engine, err)
                           : open_directory_locked(dir, options, &engine, err);
     if (code == TALEA_OK) {
+        assert(engine);
         code = handle_new_locked(engine, options->mode == TALEA_MODE_RO, out_ledger, err);
         if (engine->handles == 0) {
             unregister_locked(engine);

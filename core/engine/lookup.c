@@ -6,7 +6,7 @@
 #include <assert.h>
 
 /* The stored event, through the view's own block. */
-static talea_code fetch(talea_book_view *view, uint64_t seq, const tl_block_event **out_event,
+static talea_code fetch(talea_book_view *view, uint64_t seq, tl_block_event *out_event,
                         talea_error *err) {
     if (!view->block) {
         view->block = tl_block_new(view->book);
@@ -16,7 +16,7 @@ static talea_code fetch(talea_book_view *view, uint64_t seq, const tl_block_even
     }
     talea_code code = tl_block_load(view->book, view->block, seq, err);
     if (code == TALEA_OK) {
-        *out_event = &view->block->events[seq - view->block->first_seq];
+        *out_event = view->block->events[seq - view->block->first_seq];
     }
     return code;
 }
@@ -46,13 +46,13 @@ talea_code talea_book_find_key(talea_book_view *book, talea_text key, uint64_t *
     size_t count = candidates(book, key, seqs);
     uint64_t found = 0;
     for (size_t i = 0; i < count && found == 0; i++) {
-        const tl_block_event *event = NULL;
+        tl_block_event event = {0};
         talea_text stored;
         talea_code code = fetch(book, seqs[i], &event, err);
         if (code != TALEA_OK) {
             return code;
         }
-        if (tl_transaction_key(event->body, event->body_bytes, &stored) &&
+        if (tl_transaction_key(event.body, event.body_bytes, &stored) &&
             tl_text_equal(stored, key)) {
             found = seqs[i];
         }
@@ -66,15 +66,15 @@ talea_code talea_book_find_txid(talea_book_view *book, const uint8_t txid[16], u
     uint64_t seq = tl_txid_seq(book->book->uid, txid);
     uint64_t found = 0;
     if (seq != 0 && seq <= book->watermark) {
-        const tl_block_event *event = NULL;
+        tl_block_event event = {0};
         talea_code code = fetch(book, seq, &event, err);
         if (code != TALEA_OK) {
             return code;
         }
         uint8_t made[16];
-        tl_txid_make(book->book->uid, event->at, seq, made);
+        tl_txid_make(book->book->uid, event.at, seq, made);
         found =
-            event->kind == TL_FRAME_TRANSACTION && memcmp(made, txid, sizeof made) == 0 ? seq : 0;
+            event.kind == TL_FRAME_TRANSACTION && memcmp(made, txid, sizeof made) == 0 ? seq : 0;
     }
     *out_seq = found;
     return TALEA_OK;
@@ -92,12 +92,12 @@ talea_code talea_book_seq_at(talea_book_view *book, int64_t at, uint64_t *out_se
     tl_mutex_unlock(&book->book->read_lock);
     /* Within the stride behind the entry: step until a later event shows. at < last_at, so there is one. */
     while (seq > 0 && seq < book->watermark) {
-        const tl_block_event *event = NULL;
+        tl_block_event event = {0};
         talea_code code = fetch(book, seq + 1, &event, err);
         if (code != TALEA_OK) {
             return code;
         }
-        if (event->at > at) {
+        if (event.at > at) {
             break;
         }
         seq++;

@@ -307,6 +307,13 @@ talea_code tl_slot_book(tl_slot *slot, bool create, tl_book **out_book, talea_er
     return code;
 }
 
+bool tl_slot_is_open(tl_slot *slot) {
+    tl_mutex_lock(&slot->engine->lock);
+    bool open = slot->book != NULL;
+    tl_mutex_unlock(&slot->engine->lock);
+    return open;
+}
+
 void tl_slot_drop_locked(tl_slot *slot, tl_book *book) {
     assert(tl_mutex_held(&slot->load_lock));
     if (slot->book == book) {

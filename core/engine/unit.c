@@ -185,10 +185,10 @@ void talea_unit_truncate(talea_unit *unit, size_t count) {
 
 static talea_code check_book_name(talea_text book, talea_error *err) {
     if (!tl_name_valid(book, TL_NAME_BYTES_MAX)) {
-        return tl_error(
-            err, TALEA_INVALID_BOOK,
-            "a book's name is 1 to %d bytes of UTF-8 without control characters, not \"%.*s\"",
-            TL_NAME_BYTES_MAX, (int)(book.len < 160 ? book.len : 160), book.data ? book.data : "");
+        return tl_error(err, TALEA_INVALID_BOOK,
+                        "a book's name is 1 to %d bytes of UTF-8 without control characters; this "
+                        "one has %zu bytes",
+                        TL_NAME_BYTES_MAX, book.len);
     }
     if (book.data[0] == '_') {
         return tl_error(err, TALEA_INVALID_BOOK,
@@ -528,7 +528,8 @@ static talea_code fill_draft(talea_unit *unit, const talea_draft *draft, tl_op *
         !tl_arena_text(&unit->arena, draft->metadata, &tx->metadata)) {
         return tl_error_nomem(err);
     }
-    return tl_unit_check_balance(unit, legs, tx->leg_count, err);
+    talea_code code = tl_unit_check_balance(unit, legs, tx->leg_count, err);
+    return code == TALEA_OK ? code : tl_name_draft(tx->key, err);
 }
 
 static talea_code add_draft(talea_unit *unit, const talea_draft *draft, bool optional,

@@ -18,9 +18,10 @@ static talea_code check_name(const char *column, talea_text text, size_t bytes_m
         return tl_error(err, TALEA_INVALID_DRAFT, "%s is required", column);
     }
     if (!tl_name_valid(text, bytes_max)) {
-        return tl_error(err, TALEA_INVALID_DRAFT,
-                        "%s must be 1 to %zu bytes of UTF-8 without control characters", column,
-                        bytes_max);
+        return tl_error(
+            err, TALEA_INVALID_DRAFT,
+            "%s must be 1 to %zu bytes of UTF-8 without control characters; this one has %zu bytes",
+            column, bytes_max, text.len);
     }
     return TALEA_OK;
 }
