@@ -12,7 +12,9 @@ typedef struct verifier {
     talea_finding_fn *on_finding;
     talea_progress_fn *on_progress;
     void *context;
-    tl_state *state;
+    talea_view *view;        /* what readers are shown */
+    talea_book_view *pinned; /* of this book */
+    tl_state *state;         /* what the log says */
     tl_legs legs;
     uint64_t checked;
     uint64_t problems;
@@ -51,6 +53,16 @@ static void event_problem(verifier *v, const tl_log_event *event, const char *pr
     report(v, problem, detail);
 }
 
+/* The key must lead to this event and to no other. */
+static void check_key(verifier *v, const tl_log_event *event, talea_text key) {
+    uint64_t seq = event->seq;
+    talea_error ignored; /* what cannot be read back was reported where it stands */
+    if (talea_book_find_key(v->pinned, key, &seq, &ignored) == TALEA_OK && seq != event->seq) {
+        event_problem(v, event, "projection",
+                      seq == 0 ? "its key is not found" : "its key leads to another event");
+    }
+}
+
 static talea_code on_event(void *context, const tl_log_event *event, talea_error *err) {
     verifier *v = context;
     const tl_frame *frame = &event->frame;
@@ -69,6 +81,8 @@ static talea_code on_event(void *context, const tl_log_event *event, talea_error
         event_problem(v, event, "corrupt", "not a valid event");
     } else if (code != TALEA_OK) {
         event_problem(v, event, "invalid", err->message);
+    } else if (said.kind == TALEA_EVENT_TRANSACTION_POSTED) {
+        check_key(v, event, said.u.transaction.key);
     }
     v->checked++;
     return TALEA_OK;
@@ -95,6 +109,22 @@ static void compare_account(verifier *v, talea_book_view *view, uint32_t ordinal
     }
 }
 
+/* An account repeats its asset's precision, so that a book can be read by itself. */
+static void check_asset(verifier *v, uint32_t ordinal) {
+    const talea_account_def *def = &tl_state_account(v->state, ordinal)->def;
+    uint32_t asset = 0;
+    char detail[TALEA_MESSAGE_BYTES];
+    if (!talea_view_find_asset(v->view, def->asset, &asset) ||
+        talea_view_asset(v->view, asset)->precision != def->precision) {
+        (void)snprintf(detail, sizeof detail,
+                       "the asset \"%.*s\" of account \"%.*s\" is not registered, or with another "
+                       "precision",
+                       (int)def->asset.len, def->asset.data, (int)def->account.len,
+                       def->account.data);
+        report(v, "projection", detail);
+    }
+}
+
 static void compare_with_live(verifier *v, talea_book_view *view) {
     char detail[TALEA_MESSAGE_BYTES];
     uint32_t count = tl_state_account_count(v->state);
@@ -107,6 +137,7 @@ static void compare_with_live(verifier *v, talea_book_view *view) {
     }
     for (uint32_t i = 0; i < count && on_log_progress(v); i++) {
         compare_account(v, view, i);
+        check_asset(v, i);
     }
 }
 
@@ -127,27 +158,25 @@ talea_code talea_verify(talea_ledger *ledger, talea_text book, talea_finding_fn 
                         talea_progress_fn *on_progress, void *context, talea_error *err) {
     verifier v = {
         .name = book, .on_finding = on_finding, .on_progress = on_progress, .context = context};
-    talea_view *view = NULL;
-    talea_book_view *pinned = NULL;
-    talea_code code = talea_view_open(ledger, &view, err);
+    talea_code code = talea_view_open(ledger, &v.view, err);
     if (code != TALEA_OK) {
         return code;
     }
-    code = talea_view_book(view, book, &pinned, err);
-    if (code == TALEA_OK && pinned) {
-        code = verify_pinned(&v, pinned, err);
+    code = talea_view_book(v.view, book, &v.pinned, err);
+    if (code == TALEA_OK && v.pinned) {
+        code = verify_pinned(&v, v.pinned, err);
     }
     if (code == TALEA_CORRUPT || code == TALEA_IO) { /* it would not even open, or be read: that is
                                                         a finding */
         report(&v, talea_code_name(code), err->message);
         code = TALEA_OK;
     }
-    if (code == TALEA_OK && pinned && v.problems == 0) {
+    if (code == TALEA_OK && v.pinned && v.problems == 0) {
         report(&v, NULL,
                v.stopped ? "interrupted" : "every byte read, every projection recomputed");
     }
     tl_legs_free(&v.legs);
     tl_state_free(v.state);
-    talea_view_close(view);
+    talea_view_close(v.view);
     return code;
 }

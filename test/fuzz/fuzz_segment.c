@@ -498,7 +498,8 @@ static bool check_log(const book_files *files, delivery *out) {
 
 static bool on_finding(void *context, const talea_finding *finding) {
     (void)context;
-    if (finding->problem) {
+    /* The book stands alone here: there is no _system that knows its assets. */
+    if (finding->problem && !strstr(finding->detail, "is not registered")) {
         (void)fprintf(stderr, "verify: %s: %s\n", finding->problem, finding->detail);
         must(!"a book that was opened does not verify");
     }
