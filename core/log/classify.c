@@ -1,15 +1,18 @@
 /*
  * classify.c: torn or rotten?
  *
- * How: p is where the next group is due. A write that was cut off has reached some of its sectors and not the
- * others, and the others still show the zeros that were there before. So a tear is recognized by a
- * sector that is zero on the group's part of it, and damage by its absence: FORMAT.md proves that
- * every sector of a written group shows something.
+ * How: p is where the next group is due. A write that was cut off has reached some of its sectors (or, when the
+ * system gave up in the middle, some of its first bytes) and not the others, and the others still
+ * show the zeros that were there before. So a tear is recognized by what is zero where a written
+ * group shows something (FORMAT.md), and damage by its absence. What does not even begin like a
+ * group was none, and a proof holds no history.
  *
  * The scan for later headers (rule 2) looks at every multiple of 8, past zeros and past lengths
  * that cannot be trusted. The salt makes nearly every candidate fail at its first four bytes.
  */
 #include "log/classify.h"
+
+#include <string.h>
 
 /* What is known about the group at p. */
 typedef struct suspect {
@@ -70,11 +73,13 @@ static uint64_t sector_end(uint64_t offset) {
     return (offset / TL_SECTOR_BYTES + 1) * TL_SECTOR_BYTES;
 }
 
-/* Rule 4, the header is valid: a sector of the group's extent is missing, and nothing lies behind.
- */
+/* Rule 4, the header is valid: a sector of the group's extent is missing, or its end is; and
+ * nothing lies behind. */
 static int torn_body(tl_walk *walk, const suspect *s, bool *out_torn) {
     bool missing = false;
-    int rc = 0;
+    int rc = s->end > s->p + TL_GROUP_HEADER_BYTES
+                 ? is_zero(&walk->scan, s->end - TL_MARK_BYTES, s->end, &missing)
+                 : 0;
     for (uint64_t at = s->p; at < s->end && !missing && rc == 0; at = sector_end(at)) {
         uint64_t to = sector_end(at) < s->end ? sector_end(at) : s->end;
         rc = is_zero(&walk->scan, at, to, &missing);
@@ -86,23 +91,57 @@ static int torn_body(tl_walk *walk, const suspect *s, bool *out_torn) {
     return rc;
 }
 
-/* Rule 4, the header is not valid: one of the sectors that it lies in (or should, behind filler) is
- * missing. */
+/* Fewer than three bytes of the salt: not the beginning of a group with one byte damaged. */
+static bool lacks_salt(const tl_walk *walk, const uint8_t *header) {
+    uint8_t salt[4];
+    int same = 0;
+    tl_put_u32(salt, walk->header.salt);
+    for (int i = 0; i < 4; i++) {
+        same += header[i] == salt[i];
+    }
+    return same < 3;
+}
+
+/* No body, the seq that is due, the time of the group before (its upper two bytes say nothing): a
+ * proof, whatever is wrong with it. A group with events differs from that in two bytes at least. */
+static bool looks_like_proof(const tl_walk *walk, const uint8_t *header) {
+    uint8_t due[16];
+    tl_put_u64(due, walk->chain.next_seq);
+    tl_put_u64(due + 8, (uint64_t)walk->chain.last_at);
+    return tl_get_u32(header + 8) == 0 && memcmp(header + 24, due, 14) == 0;
+}
+
+/* What stands where a header is due, and behind it: was it written whole, and by us? */
+static int torn_at(tl_walk *walk, uint64_t at, bool *out_torn) {
+    const uint8_t *header = NULL;
+    size_t len = 0;
+    int rc = is_zero(&walk->scan, at + TL_GROUP_HEADER_BYTES, walk->scan.size, out_torn);
+    if (rc == 0 && !*out_torn) {
+        rc = tl_scan_get(&walk->scan, at, TL_GROUP_HEADER_BYTES, &header, &len);
+        *out_torn = rc == 0 && len == TL_GROUP_HEADER_BYTES &&
+                    (looks_like_proof(walk, header) ||
+                     (walk->last_kind == TL_GROUP_PROOF && lacks_salt(walk, header)));
+    }
+    return rc;
+}
+
+/* Rule 4, the header is not valid. It is due at p, or behind filler at the next sector. */
 static int torn_header(tl_walk *walk, const suspect *s, bool *out_torn) {
+    const uint8_t *data = NULL;
+    size_t len = 0;
     uint64_t first_end = sector_end(s->p);
     int rc = is_zero(&walk->scan, s->p, first_end, out_torn);
+    if (rc == 0 && !*out_torn) {
+        rc = tl_scan_get(&walk->scan, s->p, (size_t)(first_end - s->p), &data, &len);
+    }
     if (rc != 0 || *out_torn) {
         return rc;
     }
-    /* It began here and should go on in the next sector, or this is the filler before a proof. */
-    const uint8_t *data = NULL;
-    size_t len = 0;
-    rc = tl_scan_get(&walk->scan, s->p, (size_t)(first_end - s->p), &data, &len);
-    if (rc == 0 && (s->end > first_end ||
-                    (len == first_end - s->p && tl_is_filler(data, len, walk->header.salt)))) {
+    bool filler = len == first_end - s->p && tl_is_filler(data, len, walk->header.salt);
+    if (filler || s->end > first_end) {
         rc = is_zero(&walk->scan, first_end, first_end + TL_SECTOR_BYTES, out_torn);
     }
-    return rc;
+    return rc == 0 && !*out_torn ? torn_at(walk, filler ? first_end : s->p, out_torn) : rc;
 }
 
 /* Rules 2 to 4, when something that is not zero lies at `first` and nowhere before it. */
