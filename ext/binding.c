@@ -22,6 +22,7 @@
 #include "error.h"
 
 #include <assert.h>
+#include <errno.h>
 
 /* ---- Handles --------------------------------------------------------------------------------- */
 
@@ -171,7 +172,8 @@ static talea_code resolve_for_reading(tlx_binding *binding, talea_error *err) {
     tlx_ledger *ledger = NULL;
     tlx_bound bound = TLX_BOUND;
     code = open_in_mode(path, TALEA_MODE_RW, &ledger, err);
-    if (code == TALEA_LOCKED) {
+    bool unwritable = code == TALEA_IO && (err->os_errno == EROFS || err->os_errno == EACCES);
+    if (code == TALEA_LOCKED || unwritable) {
         bound = TLX_FALLBACK;
         code = open_in_mode(path, TALEA_MODE_RO, &ledger, err);
     }

@@ -134,7 +134,7 @@ typedef enum tlx_undone {
     TLX_UNDONE_TRANSACTION /* autocommit, OR ROLLBACK: `results` will show this draft alone */
 } tlx_undone;
 
-talea_code tlx_stage_refused(tlx_table *table, talea_text book, talea_text key,
+talea_code tlx_stage_refused(tlx_table *table, talea_text book, talea_text key, bool optional,
                              const talea_error *why, tlx_undone undone, talea_error *err);
 /* Forgets the results, which hold on to a ledger. */
 void tlx_results_clear(tlx_binding *binding);

@@ -115,7 +115,8 @@ static int refused(tlx_row *row, int mode) {
     bool constraint = tlx_error_result(row->err.code) == SQLITE_CONSTRAINT;
     tlx_undone undone = undone_by(tlx_table_db(table), mode, constraint);
     talea_error err;
-    talea_code code = tlx_stage_refused(table, row->book, row->key, &row->err, undone, &err);
+    talea_code code = tlx_stage_refused(table, row->book, row->key, mode == SQLITE_IGNORE,
+                                        &row->err, undone, &err);
     if (!constraint || mode != SQLITE_IGNORE) {
         return tlx_fail(&table->base, &row->err);
     }

@@ -159,7 +159,7 @@ static void refusal_set(tlx_refusal *refusal, talea_text book, talea_text key,
     refusal->error = *why;
 }
 
-talea_code tlx_stage_refused(tlx_table *table, talea_text book, talea_text key,
+talea_code tlx_stage_refused(tlx_table *table, talea_text book, talea_text key, bool optional,
                              const talea_error *why, tlx_undone undone, talea_error *err) {
     tlx_transaction *tx = &table->binding->tx;
     join(table);
@@ -177,6 +177,9 @@ talea_code tlx_stage_refused(tlx_table *table, talea_text book, talea_text key,
         }
     }
     tx->phase = TLX_OPEN;
+    if (table->id == TLX_POSTINGS) {
+        return talea_unit_refuse_line(tx->work->unit, book, key, optional, why, err);
+    }
     return talea_unit_add_refused(tx->work->unit, book, key, why, err);
 }
 

@@ -242,6 +242,11 @@ talea_code talea_unit_add_line(talea_unit *unit, talea_text book, talea_text key
 talea_code talea_unit_add_refused(talea_unit *unit, talea_text book, talea_text key,
                                   const talea_error *why, talea_error *err);
 
+/* A journal line that was refused, and left out, takes the whole draft of its (book, key) with it:
+ * a draft is posted with all its lines or not at all. */
+talea_code talea_unit_refuse_line(talea_unit *unit, talea_text book, talea_text key, bool optional,
+                                  const talea_error *why, talea_error *err);
+
 /* Savepoints: the number of operations staged, and going back to an earlier number. */
 size_t talea_unit_count(const talea_unit *unit);
 void talea_unit_truncate(talea_unit *unit, size_t count);

@@ -102,7 +102,9 @@ static talea_code code_of_errno(int os_errno) {
 #ifdef EDQUOT
     case EDQUOT:
 #endif
-        return TALEA_FULL;
+    case EFBIG:
+    case EMFILE:
+    case ENFILE: return TALEA_FULL; /* something has run out, and may be there again later */
     case ENOMEM: return TALEA_NOMEM;
     default: return TALEA_IO;
     }

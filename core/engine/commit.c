@@ -34,8 +34,14 @@ static talea_code fold_time(const tl_op *line, tl_draft *draft, talea_error *err
 
 static talea_code fold_legs(talea_unit *unit, tl_draft *draft, talea_error *err) {
     size_t count = 0;
+    const tl_op *refused = NULL;
     for (const tl_op *line = draft->op; line; line = next_line(unit, line)) {
         count++;
+        draft->optional = draft->optional && line->optional;
+        refused = refused == NULL && line->u.draft.refusal ? line : refused;
+    }
+    if (refused) {
+        return tl_error(err, refused->u.draft.refused, "%s", refused->u.draft.refusal);
     }
     if (count > TL_LEGS_MAX) {
         return tl_error(err, TALEA_TOO_LARGE, "draft \"%.*s\" has more than %d postings",
@@ -48,7 +54,6 @@ static talea_code fold_legs(talea_unit *unit, tl_draft *draft, talea_error *err)
     count = 0;
     for (const tl_op *line = draft->op; line; line = next_line(unit, line)) {
         legs[count++] = line->u.draft.tx.legs[0];
-        draft->optional = draft->optional && line->optional;
         talea_code code = fold_time(line, draft, err);
         if (code != TALEA_OK) {
             return code;

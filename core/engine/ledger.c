@@ -333,6 +333,9 @@ static talea_code identify(tl_io *io, const char *dir, talea_mode mode, tl_ident
     int rc = io->ops->identity(io, dir, out_identity);
     if (rc == ENOENT && mode == TALEA_MODE_RWC) {
         rc = io->ops->mkdir(io, dir);
+        if (rc == ENOENT || rc == ENOTDIR || rc == EACCES || rc == EPERM || rc == EROFS) {
+            return tl_error(err, TALEA_NO_LEDGER, "%s cannot be created: %s", dir, strerror(rc));
+        }
         if (rc != 0 && rc != EEXIST) {
             return tl_error_os(err, rc, "creating %s", dir);
         }

@@ -249,11 +249,15 @@ static talea_code create_on_disk(tl_slot *slot, const char *dir, talea_error *er
     return tl_log_create(&config, slot->engine->books_dir, err);
 }
 
+static bool book_dir(const tl_slot *slot, char out[TL_PATH_BYTES_MAX]) {
+    int n = snprintf(out, TL_PATH_BYTES_MAX, "%s/%s", slot->engine->books_dir, slot->dir_name);
+    return n > 0 && n < TL_PATH_BYTES_MAX;
+}
+
 static talea_code load_locked(tl_slot *slot, bool create, talea_error *err) {
     assert(tl_mutex_held(&slot->load_lock));
     char dir[TL_PATH_BYTES_MAX];
-    int n = snprintf(dir, sizeof dir, "%s/%s", slot->engine->books_dir, slot->dir_name);
-    if (n < 0 || (size_t)n >= sizeof dir) {
+    if (!book_dir(slot, dir)) {
         return tl_error(err, TALEA_IO, "the path of book \"%s\" is too long", slot->name.data);
     }
     if (slot->refused.code != TALEA_OK) {
@@ -322,15 +326,22 @@ void tl_slot_drop_locked(tl_slot *slot, tl_book *book) {
     }
 }
 
-/* [load_lock] */
+/* [load_lock] The dead incarnation serves its readers until a new one is open: when recovery fails,
+ * for good. */
 static void revive_slot(tl_slot *slot) {
-    talea_error failure;
+    talea_error ignored; /* `books` goes on showing why the book failed */
+    char dir[TL_PATH_BYTES_MAX];
+    tl_book *dead = slot->book;
+    tl_book *book = NULL;
     slot->refused.code = TALEA_OK;
-    if (slot->book && tl_book_is_failed(slot->book, &failure)) {
-        tl_book_shut(slot->book);
-        tl_log_quiesce(slot->book->log); /* nothing of the dead incarnation may reach the files any
-                                            more */
-        tl_slot_drop_locked(slot, slot->book);
+    if (!dead || !tl_book_is_failed(dead, &ignored) || !book_dir(slot, dir)) {
+        return;
+    }
+    tl_book_shut(dead);
+    tl_log_quiesce(dead->log); /* nothing of it may reach the files any more */
+    if (tl_book_open(slot, dir, &book, &ignored) == TALEA_OK) {
+        set_book(slot, book);
+        tl_book_unref(dead);
     }
 }
 

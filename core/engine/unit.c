@@ -567,6 +567,33 @@ talea_code talea_unit_add_draft(talea_unit *unit, talea_text book, const talea_d
 
 /* ---- Journal lines ---- */
 
+/* Begins a line's operation. It may move the operations. */
+static tl_op *push_line(talea_unit *unit, talea_text key, bool optional) {
+    tl_op *op = push_op(unit, TL_OP_LINE, optional, tl_arena_here(&unit->arena));
+    return op && tl_arena_text(&unit->arena, key, &op->u.draft.tx.key) ? op : NULL;
+}
+
+/* The operation that push_line began is complete: it joins the lines of its key. */
+static bool chain_line(talea_unit *unit) {
+    uint32_t index = (uint32_t)unit->op_count;
+    tl_op *op = &unit->ops[index];
+    size_t first = index;
+    tl_op *head = find_op(unit, TL_OP_LINE, op_name(op), &first);
+    op->u.draft.before = index; /* a draft of one line is its own last */
+    if (!head) {
+        if (!remember_op(unit, TL_OP_LINE, op_name(op), index)) {
+            return false;
+        }
+    } else {
+        op->u.draft.before = head->u.draft.before;
+        unit->ops[head->u.draft.before].u.draft.after = index;
+        head->u.draft.before = index;
+    }
+    count_op(unit);
+    unit->line_count++;
+    return true;
+}
+
 static talea_code add_line(talea_unit *unit, talea_text key, const talea_leg *leg,
                            bool has_occurred_at, int64_t occurred_at, bool optional,
                            talea_error *err) {
@@ -581,13 +608,10 @@ static talea_code add_line(talea_unit *unit, talea_text key, const talea_leg *le
     if (code != TALEA_OK) {
         return code;
     }
-    size_t first = unit->op_count;
-    tl_op *head = find_op(unit, TL_OP_LINE, key, &first);
     tl_arena_mark mark = tl_arena_here(&unit->arena);
-    tl_op *op = push_op(unit, TL_OP_LINE, optional, mark); /* may move the operations: head is
-                                                              looked up by index below */
+    tl_op *op = push_line(unit, key, optional);
     talea_posting *posting = tl_arena_alloc(&unit->arena, sizeof *posting);
-    if (!op || !posting || !tl_arena_text(&unit->arena, key, &op->u.draft.tx.key)) {
+    if (!op || !posting) {
         return out_of_memory(unit, mark, err);
     }
     code = resolve_leg(unit, leg, posting, err);
@@ -599,20 +623,28 @@ static talea_code add_line(talea_unit *unit, talea_text key, const talea_leg *le
     op->u.draft.tx.leg_count = 1;
     op->u.draft.tx.has_occurred_at = has_occurred_at;
     op->u.draft.tx.occurred_at = has_occurred_at ? occurred_at : 0;
-    op->u.draft.before = (uint32_t)unit->op_count; /* a draft of one line is its own last */
-    if (!head) {
-        if (!remember_op(unit, TL_OP_LINE, op->u.draft.tx.key, unit->op_count)) {
-            return out_of_memory(unit, mark, err);
-        }
-    } else {
-        head = &unit->ops[first];
-        op->u.draft.before = head->u.draft.before;
-        unit->ops[head->u.draft.before].u.draft.after = (uint32_t)unit->op_count;
-        head->u.draft.before = (uint32_t)unit->op_count;
+    return chain_line(unit) ? TALEA_OK : out_of_memory(unit, mark, err);
+}
+
+static talea_code add_refused_line(talea_unit *unit, talea_text key, bool optional,
+                                   const talea_error *why, talea_error *err) {
+    tl_arena_mark mark = tl_arena_here(&unit->arena);
+    talea_text words = {why->message, strlen(why->message)};
+    tl_op *op = push_line(unit, key, optional);
+    if (!op || !tl_arena_text(&unit->arena, words, &words)) {
+        return out_of_memory(unit, mark, err);
     }
-    count_op(unit);
-    unit->line_count++;
-    return TALEA_OK;
+    op->u.draft.refused = why->code;
+    op->u.draft.refusal = words.data;
+    return chain_line(unit) ? TALEA_OK : out_of_memory(unit, mark, err);
+}
+
+talea_code talea_unit_refuse_line(talea_unit *unit, talea_text book, talea_text key, bool optional,
+                                  const talea_error *why, talea_error *err) {
+    if (key.len == 0 || key.len > TL_KEY_BYTES_MAX || bind_book(unit, book, err) != TALEA_OK) {
+        return talea_unit_add_refused(unit, book, key, why, err); /* it could join no draft */
+    }
+    return add_refused_line(unit, key, optional, why, err);
 }
 
 talea_code talea_unit_add_line(talea_unit *unit, talea_text book, talea_text key,

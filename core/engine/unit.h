@@ -41,6 +41,9 @@ typedef struct tl_op {
             uint32_t before;   /* a line: the operation of the draft's line before it; of the first:
                                   its last */
             uint32_t after;    /* a line: the operation of the draft's next line, 0: none */
+            talea_code refused; /* a line that stands for one that was refused, and takes its draft
+                                   with it */
+            const char *refusal;
         } draft;
         struct {
             talea_text book;

@@ -127,15 +127,15 @@ static void refuse_pending(tl_book *book, const talea_error *error, bool fatal) 
     }
 }
 
-static void describe_failure(const tl_book *book, talea_error *err) {
+static void describe_failure(talea_error *err) {
     char words[TALEA_MESSAGE_BYTES];
     memcpy(words, err->message, sizeof words);
     int os_errno = err->os_errno;
     (void)tl_error(err, TALEA_IO,
-                   "book \"%.*s\": %.300s; the outcome of the drafts in flight is unknown, and the "
+                   "%.300s; the outcome of the drafts in flight is unknown, and the "
                    "same key is safe to "
                    "retry after talea_open has recovered the book",
-                   (int)book->slot->name.len, book->slot->name.data, words);
+                   words);
     err->os_errno = os_errno;
 }
 
@@ -158,7 +158,7 @@ static bool commit_group(tl_book *book, tl_group *group, tl_legs *legs) {
         code = apply_group(book, group, &place, legs, &err);
     }
     if (code != TALEA_OK) {
-        describe_failure(book, &err);
+        describe_failure(&err);
         refuse_pending(book, &err, true);
         return false;
     }
@@ -216,7 +216,7 @@ static bool is_closing(tl_book *book) {
 static bool prove(tl_book *book) {
     talea_error err;
     if (tl_log_prove(book->log, &err) != TALEA_OK && tl_log_has_failed(book->log)) {
-        describe_failure(book, &err);
+        describe_failure(&err);
         refuse_pending(book, &err, true);
         return false;
     }

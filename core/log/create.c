@@ -114,6 +114,10 @@ talea_code tl_log_create(const tl_log_config *config, const char *books_dir, tal
     }
     if (rc == 0) {
         rc = io->ops->sync_dir(io, books_dir);
+        if (rc != 0) { /* the name may or may not be there after a crash: it must not stand for a
+                          book now */
+            (void)io->ops->rename(io, config->dir, temp);
+        }
     }
     if (rc == 0) {
         return TALEA_OK;

@@ -285,7 +285,10 @@ static talea_code judge(tl_recovery *r, tl_walk *walk, tl_judgement *out, talea_
         }
     }
     bool fine = out->verdict == TL_VERDICT_END || out->verdict == TL_VERDICT_TORN;
-    return fine ? TALEA_OK : corrupt(r, &out->defect, err);
+    bool cut_to_seal = out->verdict == TL_VERDICT_SHORT && walk->segment < r->highest &&
+                       walk->defect.segment == walk->segment;
+    /* A sealed segment is shorter than its space was: there the damage itself is the news. */
+    return fine ? TALEA_OK : corrupt(r, cut_to_seal ? &walk->defect : &out->defect, err);
 }
 
 /* A segment behind a sealed one that has no valid link: its first write never came to an end. */

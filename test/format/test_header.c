@@ -101,7 +101,9 @@ static void test_group_header(void **state) {
     tl_group_header_encode(&in, 7, SALT, 1024, bytes);
     assert_memory_equal(bytes, golden_proof, sizeof bytes);
     assert_true(tl_group_header_decode(bytes, 7, SALT, 1024, &out));
-    assert_memory_equal(&out, &in, sizeof out);
+    assert_true(out.crc == in.crc && out.body_bytes == in.body_bytes &&
+                out.durable_upto == in.durable_upto && out.space_end == in.space_end &&
+                out.prev_crc == in.prev_crc && out.first_seq == in.first_seq && out.at == in.at);
     for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_false(tl_group_header_decode(bytes, 7, SALT, 1024, &out));
