@@ -55,8 +55,10 @@ static const char *status_name(talea_status status) {
     switch (status) {
     case TALEA_STATUS_COMMITTED: return "committed";
     case TALEA_STATUS_DEDUPLICATED: return "deduplicated";
-    default: return "rejected";
+    case TALEA_STATUS_REJECTED: return "rejected";
+    case TALEA_STATUS_UNKNOWN: break;
     }
+    return NULL;
 }
 
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int number) {
@@ -66,7 +68,7 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int numbe
     case RESULTS_N: sqlite3_result_int64(context, (sqlite3_int64)cursor->index + 1); break;
     case RESULTS_BOOK: tlx_result_text(context, outcome->book); break;
     case RESULTS_KEY: tlx_result_text(context, outcome->key); break;
-    case RESULTS_STATUS:
+    case RESULTS_STATUS: /* NULL after `io`: nobody knows */
         sqlite3_result_text(context, status_name(outcome->status), -1, SQLITE_STATIC);
         break;
     case RESULTS_SEQ:
@@ -85,12 +87,12 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *context, int numbe
         }
         break;
     case RESULTS_ERROR:
-        if (outcome->status == TALEA_STATUS_REJECTED) {
+        if (outcome->error != TALEA_OK) {
             sqlite3_result_text(context, talea_code_name(outcome->error), -1, SQLITE_STATIC);
         }
         break;
     case RESULTS_MESSAGE:
-        if (outcome->status == TALEA_STATUS_REJECTED) {
+        if (outcome->error != TALEA_OK) {
             tlx_result_error_text(context, outcome->error, outcome->message);
         }
         break;

@@ -262,6 +262,7 @@ talea_text talea_unit_book(const talea_unit *unit);
 talea_code talea_unit_commit(talea_unit *unit, talea_error *err);
 
 typedef enum talea_status {
+    TALEA_STATUS_UNKNOWN = 0, /* the unit ended with TALEA_IO: it may be durable, or not */
     TALEA_STATUS_COMMITTED = 1,
     TALEA_STATUS_DEDUPLICATED,
     TALEA_STATUS_REJECTED

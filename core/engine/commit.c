@@ -144,6 +144,9 @@ static void refuse_rest(talea_unit *unit, const talea_error *why) {
         bool durable = draft->op->type == TL_OP_ASSET && draft->at != 0; /* rode ahead */
         if (draft->status != TALEA_STATUS_REJECTED && !durable) {
             tl_draft_refuse(unit, draft, &err);
+            if (why->code == TALEA_IO) {
+                draft->status = TALEA_STATUS_UNKNOWN; /* "rejected" would invite a second payment */
+            }
         }
     }
 }
@@ -392,7 +395,7 @@ void talea_unit_outcome(const talea_unit *unit, size_t index, talea_outcome *out
                : op->type == TL_OP_REFUSED ? op->u.refused.book
                                            : tl_unit_book_name(unit);
     out.key = op->type == TL_OP_REFUSED ? op->u.refused.key : draft->tx.key;
-    out.has_txid = draft->tx.key.data && draft->status != TALEA_STATUS_REJECTED && draft->at != 0;
+    out.has_txid = draft->tx.key.data && draft->seq != 0 && draft->at != 0;
     if (out.has_txid) {
         tl_txid_make(unit->book->uid, draft->at, draft->seq, out.txid);
     }

@@ -147,6 +147,14 @@ static talea_code stage_transaction(stager *s, tl_draft *draft) {
     talea_code code = tl_key_find_earlier(&s->keys, draft->key_hash, &tx, &earlier, &at, s->err);
     if (code != TALEA_OK) {
         draft->seq = earlier; /* for the conflict's outcome */
+        bool own = earlier >= s->book->next_seq - s->unit_events;
+        if (code == TALEA_IDEMPOTENCY_CONFLICT && own && !draft->optional) {
+            draft->seq = 0; /* a number that this refusal takes back */
+            code =
+                tl_error(s->err, code,
+                         "key \"%.*s\" is used twice in this transaction, with different content",
+                         (int)tx.key.len, tx.key.data);
+        }
         return code;
     }
     if (earlier != 0) {

@@ -165,6 +165,9 @@ static talea_code check_blob(const char *column, talea_text blob, talea_error *e
         return tl_error(err, TALEA_TOO_LARGE, "%s has %zu bytes; at most %d are allowed", column,
                         blob.len, TL_BLOB_BYTES_MAX);
     }
+    if (blob.data && (!tl_utf8_valid(blob) || memchr(blob.data, 0, blob.len))) {
+        return tl_error(err, TALEA_INVALID_DRAFT, "%s is not well-formed UTF-8", column);
+    }
     return TALEA_OK;
 }
 

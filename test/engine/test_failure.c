@@ -129,7 +129,7 @@ static void failing_sync(void **state) {
     wrap_fail(&l.wrap, 0, 0);
     for (int i = 0; i < WAITERS; i++) {
         assert_int_equal(waiters[i].out.code, TALEA_IO);
-        assert_int_equal(waiters[i].out.status, TALEA_STATUS_REJECTED);
+        assert_int_equal(waiters[i].out.status, TALEA_STATUS_UNKNOWN);
         assert_int_equal(waiters[i].out.err.os_errno, EIO);
     }
     check_failed(&l, FURNITURE + 1);
