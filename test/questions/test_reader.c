@@ -532,14 +532,14 @@ static void open_reader(reader *r, const char *dir) {
                              "  ON t.book = e.book AND t.seq = e.seq"
                              " WHERE e.book = ?1 AND e.seq > ?2 ORDER BY e.seq");
     r->instant = prepare(
-        r->db, "SELECT b.last_seq, t.debits, t.credits,"
-               " (SELECT sum(debits) FROM talea.balances WHERE book = b.book),"
-               " (SELECT sum(credits) FROM talea.balances WHERE book = b.book),"
-               " (SELECT max(seq) FROM talea.events WHERE book = b.book),"
-               " (SELECT count(*) FROM talea.events WHERE book = b.book),"
-               " (SELECT sum(debit) FROM talea.postings WHERE book = b.book)"
-               " FROM talea.books b JOIN talea.trial_balance t ON t.book = b.book WHERE b.book = ?1"
-               "  AND t.debits > 0");
+        r->db,
+        "SELECT b.last_seq, t.debits, t.credits,"
+        " (SELECT sum(debits) FROM talea.balances WHERE book = b.book),"
+        " (SELECT sum(credits) FROM talea.balances WHERE book = b.book),"
+        " (SELECT max(seq) FROM talea.events WHERE book = b.book),"
+        " (SELECT count(*) FROM talea.events WHERE book = b.book),"
+        " (SELECT sum(debit) FROM talea.postings WHERE book = b.book)"
+        " FROM talea.books b LEFT JOIN talea.trial_balance t ON t.book = b.book WHERE b.book = ?1");
     r->past = prepare(r->db, "SELECT account, debits, credits FROM talea.balances"
                              " WHERE book = ?1 AND as_of_seq = ?2");
     r->by_key = prepare(r->db, "SELECT seq FROM talea.events"
