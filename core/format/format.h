@@ -149,14 +149,6 @@ typedef struct tl_frame {
     uint32_t offset; /* of the frame header in the body given to tl_frames_begin */
 } tl_frame;
 
-/* Reads a frame header that is known to be good. `offset` is the caller's to set. */
-static inline tl_frame tl_frame_get(const uint8_t *p) {
-    uint32_t word = tl_get_u32(p);
-    return (tl_frame){.kind = (tl_frame_kind)(word & 0xFF),
-                      .body = p + TL_FRAME_HEADER_BYTES,
-                      .body_bytes = word >> 8};
-}
-
 /* The event frame at `p`, which this process has encoded or checked before. */
 static inline tl_frame tl_frame_peek(const uint8_t *p, uint32_t offset) {
     uint32_t word = tl_get_u32(p);
